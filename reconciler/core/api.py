@@ -1,0 +1,737 @@
+"""The three kinds as they travel (contract 2): fields, bounds, fixed words, and nothing else.
+
+The CRDs are generated from these models, so a bound or a description here is what the API server
+enforces and what `kubectl explain` prints. Rules that need more than one field (names unique, no
+cycle, durations within bounds) live in `core/plan.py`.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+WORKFLOW_GROUP = "workflowexecution.kubernaut.ai"
+CHILD_GROUP = "kubernetesexecution.kubernaut.ai"
+VERSION = "v1alpha1"
+WORKFLOW_API = f"{WORKFLOW_GROUP}/{VERSION}"
+CHILD_API = f"{CHILD_GROUP}/{VERSION}"
+CATEGORY = "kubernaut"
+
+DEFAULT_MAX_CONCURRENT_STEPS = 5
+MAX_STEPS = 1000
+MAX_MESSAGE = 1024
+
+STEP_NAME_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+ACTION_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
+# GEP-2257, the Gateway API's duration: what Go parses, without fractions and without days.
+DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+
+def whole_seconds(instant: datetime) -> datetime:
+    """The instant as the API server keeps it: UTC, whole seconds (metav1.Time)."""
+    return instant.astimezone(UTC).replace(microsecond=0)
+
+
+def rfc3339(instant: datetime) -> str:
+    """`2026-01-02T03:04:05Z`, the one spelling of a time that we write."""
+    return whole_seconds(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def empty(value: object) -> bool:
+    """Whether a field that is empty by default is left out of what we send."""
+    return not value
+
+
+Instant = Annotated[
+    datetime,
+    AfterValidator(whole_seconds),
+    PlainSerializer(rfc3339, return_type=str, when_used="unless-none"),
+]
+Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
+StepName = Annotated[str, Field(min_length=1, max_length=63, pattern=STEP_NAME_PATTERN)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_NAME_PATTERN)]
+Message = Annotated[str, Field(max_length=MAX_MESSAGE)]
+Reason = Annotated[str, Field(max_length=64)]
+Uid = Annotated[str, Field(max_length=64)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+CustomValue = Annotated[str, Field(max_length=4096)]
+CustomKey = Annotated[str, Field(min_length=1, max_length=253)]
+ConfigKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+StringMap = Annotated[dict[CustomKey, CustomValue], Field(max_length=64)]
+
+
+def listed_by(key: str) -> dict[str, Any]:
+    """Schema keywords of a map list: server-side apply merges it item by item."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+class Phase(StrEnum):
+    """Of a workflow; for people. A closed set in v1alpha1. `NEW`: no run has seen it."""
+
+    NEW = ""
+    PENDING = "Pending"
+    EXECUTING = "Executing"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED)
+
+    @property
+    def started(self) -> bool:
+        """Past Pending: the spec is immutable but for its controls."""
+        return self not in (Phase.NEW, Phase.PENDING)
+
+
+class StepStatus(StrEnum):
+    """Of a step that was reserved, skipped or assumed; the last three are final."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    RETRYING = "Retrying"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+
+    @property
+    def final(self) -> bool:
+        return self in (StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED)
+
+
+class FailurePolicy(StrEnum):
+    """What a step that failed for good does to the others."""
+
+    FAIL_FAST = "FailFast"
+    CONTINUE = "Continue"
+
+
+class ConditionType(StrEnum):
+    VALID = "Valid"
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    SUCCEEDED = "Succeeded"
+
+
+class Wire(BaseModel):
+    """A frozen value with camelCase on the wire; a field that nobody knows is refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        extra="forbid",
+        frozen=True,
+    )
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON for the API server: camelCase, what is empty by default left out, no null.
+
+        A null in a body means "delete" to a merge patch. An empty string that a user wrote, in
+        the data of a ConfigMap, stays.
+        """
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+# --- what a step does -----------------------------------------------------------------------
+
+
+class ScaleDeployment(Wire):
+    deployment_name: ObjectName | None = Field(
+        default=None, description="Deployment to scale. Defaults to targetResource.name."
+    )
+    replicas: int = Field(ge=0, le=1000, description="Replicas wanted.")
+
+
+class RestartDeployment(Wire):
+    deployment_name: ObjectName | None = Field(
+        default=None, description="Deployment to restart. Defaults to targetResource.name."
+    )
+
+
+class UpdateImage(Wire):
+    deployment_name: ObjectName | None = Field(
+        default=None, description="Deployment to update. Defaults to targetResource.name."
+    )
+    container_name: str = Field(
+        min_length=1, max_length=63, description="Container whose image is set."
+    )
+    image: str = Field(min_length=1, max_length=512, description="Image reference to run.")
+
+
+class RolloutStatus(Wire):
+    deployment_name: ObjectName | None = Field(
+        default=None, description="Deployment to wait for. Defaults to targetResource.name."
+    )
+
+
+class DeletePod(Wire):
+    pod_name: ObjectName | None = Field(
+        default=None, description="Pod to delete. Defaults to targetResource.name."
+    )
+    grace_period_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=3600,
+        description="Seconds the pod has to end. Default: the pod's own.",
+    )
+
+
+class PatchConfigMap(Wire):
+    name: ObjectName | None = Field(
+        default=None, description="ConfigMap to patch. Defaults to targetResource.name."
+    )
+    data: dict[ConfigKey, CustomValue] = Field(
+        min_length=1, max_length=64, description="Keys to set, with their values."
+    )
+
+
+class SecretKey(Wire):
+    key: ConfigKey = Field(description="Key to set in the Secret.")
+    secret_name: ObjectName = Field(description="Secret the value is copied from.")
+    secret_key: ConfigKey = Field(description="Key in that Secret.")
+
+
+class PatchSecret(Wire):
+    name: ObjectName | None = Field(
+        default=None, description="Secret to patch. Defaults to targetResource.name."
+    )
+    from_: tuple[SecretKey, ...] = Field(
+        alias="from",
+        min_length=1,
+        max_length=64,
+        description="Where each value comes from: values never stand in git.",
+    )
+
+
+class CordonNode(Wire):
+    node_name: ObjectName | None = Field(
+        default=None, description="Node to cordon. Defaults to targetResource.name."
+    )
+
+
+class UncordonNode(Wire):
+    node_name: ObjectName | None = Field(
+        default=None, description="Node to uncordon. Defaults to targetResource.name."
+    )
+
+
+class DrainNode(Wire):
+    node_name: ObjectName | None = Field(
+        default=None, description="Node to drain. Defaults to targetResource.name."
+    )
+    grace_period_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=3600,
+        description="Seconds each pod has to end. Default: the pod's own.",
+    )
+    ignore_daemon_sets: bool | None = Field(
+        default=None, description="Leave the pods of DaemonSets where they are. Default: false."
+    )
+    delete_empty_dir_data: bool | None = Field(
+        default=None, description="Evict pods that use emptyDir volumes too. Default: false."
+    )
+
+
+class Parameters(Wire):
+    """At most one member, the one of the action; `custom` is for actions of the user's own."""
+
+    scale_deployment: ScaleDeployment | None = Field(
+        default=None, description="Of ScaleDeployment."
+    )
+    restart_deployment: RestartDeployment | None = Field(
+        default=None, description="Of RestartDeployment."
+    )
+    update_image: UpdateImage | None = Field(default=None, description="Of UpdateImage.")
+    rollout_status: RolloutStatus | None = Field(default=None, description="Of RolloutStatus.")
+    delete_pod: DeletePod | None = Field(default=None, description="Of DeletePod.")
+    patch_config_map: PatchConfigMap | None = Field(default=None, description="Of PatchConfigMap.")
+    patch_secret: PatchSecret | None = Field(default=None, description="Of PatchSecret.")
+    cordon_node: CordonNode | None = Field(default=None, description="Of CordonNode.")
+    uncordon_node: UncordonNode | None = Field(default=None, description="Of UncordonNode.")
+    drain_node: DrainNode | None = Field(default=None, description="Of DrainNode.")
+    custom: StringMap | None = Field(
+        default=None,
+        description="Of an action outside the catalogue: passed to the executor as it is.",
+    )
+
+    @property
+    def stated(self) -> tuple[str, ...]:
+        """Wire names of the members that are there; valid means at most one."""
+        return tuple(
+            field.alias or name
+            for name, field in type(self).model_fields.items()
+            if getattr(self, name) is not None
+        )
+
+
+class TargetResource(Wire):
+    api_version: str = Field(
+        min_length=1, max_length=253, description="Group and version, as in apps/v1."
+    )
+    kind: str = Field(min_length=1, max_length=63, description="Kind of the resource.")
+    namespace: str | None = Field(
+        default=None, max_length=63, description="Its namespace. Defaults to the workflow's."
+    )
+    name: ObjectName = Field(description="Its name.")
+
+
+class Step(Wire):
+    """One node of the workflow's graph."""
+
+    name: StepName = Field(description="Unique in the workflow; a label value.")
+    action: str = Field(
+        min_length=1,
+        max_length=63,
+        pattern=ACTION_PATTERN,
+        description="What is done: one of the catalogue, or an action of your own executor.",
+    )
+    parameters: Parameters | None = Field(
+        default=None,
+        description="At most one member, the one of the action.",
+        json_schema_extra={"maxProperties": 1},
+    )
+    target_resource: TargetResource | None = Field(
+        default=None, description="What it is done to; the parameters default to its name."
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="Go duration from 1s to 24h for one attempt. Default: the action's, else 10m.",
+    )
+    depends_on: tuple[StepName, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=100,
+        description="Steps that must be Completed before this one starts.",
+    )
+    retries: int = Field(
+        default=0, ge=0, le=5, description="Further attempts after a failed one. Default: 0."
+    )
+    requires_approval: bool = Field(
+        default=False, description="Whether it waits until spec.approvals names it. Default: false."
+    )
+
+
+class WorkflowDefinition(Wire):
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        description="Name for people. Defaults to metadata.name.",
+    )
+    version: str | None = Field(
+        default=None, max_length=63, description="Version for people, free text."
+    )
+    steps: tuple[Step, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=MAX_STEPS,
+        description="The steps, in any order; dependsOn orders them.",
+    )
+
+
+class Approval(Wire):
+    step: StepName = Field(description="Step whose gate may be passed.")
+    by: str | None = Field(default=None, max_length=253, description="Who approved.")
+    reason: str | None = Field(default=None, max_length=MAX_MESSAGE, description="Why.")
+
+
+class WorkflowSpec(Wire):
+    workflow_definition: WorkflowDefinition = Field(description="What is to be done.")
+    assume_completed: tuple[StepName, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=MAX_STEPS,
+        description="Steps taken as Completed without a child: go on from a failed run.",
+    )
+    max_concurrent_steps: int = Field(
+        default=DEFAULT_MAX_CONCURRENT_STEPS,
+        ge=1,
+        le=100,
+        description="Most children active at once. Default: 5; never above the run's own limit.",
+    )
+    failure_policy: FailurePolicy = Field(
+        default=FailurePolicy.FAIL_FAST,
+        description="FailFast (default): nothing starts after a failure. Continue: what does not "
+        "depend on the failed step goes on.",
+    )
+    timeout: Duration | None = Field(
+        default=None,
+        description="Go duration from 1s to 168h, from the first reservation; suspension and "
+        "waiting for approval count. Default: none.",
+    )
+    not_before: Instant | None = Field(default=None, description="No step starts before.")
+    not_after: Instant | None = Field(
+        default=None,
+        description="No step starts after; not started by then: Failed, reason Expired.",
+    )
+    ttl_seconds_after_settled: int | None = Field(
+        default=None,
+        ge=0,
+        le=31_536_000,
+        description="Seconds after which a settled run of a source is deleted. Its record stays.",
+    )
+    suspend: bool = Field(
+        default=False, description="While true no new step starts. Default: false."
+    )
+    cancel: bool = Field(
+        default=False,
+        description="True: no new steps, active children are asked to stop, phase Cancelled. "
+        "Default: false.",
+    )
+    approvals: tuple[Approval, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=MAX_STEPS,
+        description="Gates that may be passed, by step.",
+        json_schema_extra=listed_by("step"),
+    )
+    service_account_name: str | None = Field(
+        default=None,
+        max_length=253,
+        description="ServiceAccount in the workflow's namespace that the executor acts as.",
+    )
+
+
+# --- status ---------------------------------------------------------------------------------
+
+
+class Condition(Wire):
+    """metav1.Condition, bounds included."""
+
+    type: str = Field(max_length=316, description="Type of the condition, in CamelCase.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    observed_generation: int | None = Field(
+        default=None, ge=0, description="Generation of the spec that the condition speaks of."
+    )
+    last_transition_time: Instant = Field(description="When the status last changed.")
+    reason: str = Field(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        description="Why, one word in CamelCase for machines.",
+    )
+    message: str = Field(
+        default="", exclude_if=empty, max_length=32768, description="Why, a sentence for people."
+    )
+
+
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(max_length=16, json_schema_extra=listed_by("type")),
+]
+
+
+class StepResult(Wire):
+    """What is known of a step that was reserved, skipped or assumed."""
+
+    step_name: StepName = Field(description="The step.")
+    status: StepStatus = Field(
+        description="Pending: reserved. Retrying: waits for its next attempt. "
+        "Completed, Failed and Skipped are final."
+    )
+    reason: Reason = Field(
+        default="",
+        exclude_if=empty,
+        description="Why, one word in CamelCase; of Skipped: the blocker.",
+    )
+    attempt: int = Field(
+        default=0, ge=0, le=1000, description="Attempt that this speaks of, from 0."
+    )
+    execution_ref: str = Field(
+        default="",
+        exclude_if=empty,
+        max_length=253,
+        description="Name of the KubernetesExecution of that attempt.",
+    )
+    execution_uid: Uid = Field(
+        default="",
+        exclude_if=empty,
+        alias="executionUID",
+        description="Its uid, once a run has seen it.",
+    )
+    reserved_at: Instant | None = Field(default=None, description="When its slot was reserved.")
+    healed_at: Instant | None = Field(
+        default=None,
+        description="When its creation was last tried again after a crash or a refusal.",
+    )
+    execution_start_time: Instant | None = Field(
+        default=None, description="When the executor began, by the executor's clock."
+    )
+    execution_end_time: Instant | None = Field(
+        default=None,
+        description="When it ended, by the executor's clock; while Retrying, when the failure "
+        "was recorded.",
+    )
+    last_error: Message = Field(
+        default="", exclude_if=empty, description="The executor's own words, or ours."
+    )
+
+    @property
+    def reserved(self) -> bool:
+        """An attempt was started: skipped and assumed steps have none."""
+        return bool(self.execution_ref)
+
+
+class WorkflowStatus(Wire):
+    phase: Phase = Field(
+        default=Phase.NEW, exclude_if=empty, description="For people; machines read the conditions."
+    )
+    settled: bool = Field(
+        default=False,
+        description="Phase terminal, no reservation without a child, no child active.",
+    )
+    message: Message = Field(
+        default="", exclude_if=empty, description="Where it stands, a sentence for people."
+    )
+    progress: str = Field(
+        default="",
+        exclude_if=empty,
+        max_length=15,
+        description="Completed steps of all steps, as in 3/7.",
+    )
+    observed_generation: int = Field(
+        default=-1, ge=-1, description="Generation last worked on; -1: no run has seen the object."
+    )
+    total_steps: Count = Field(default=0, description="Steps in the definition.")
+    completed_steps: Count = Field(default=0, description="Steps Completed.")
+    failed_steps: Count = Field(default=0, description="Steps Failed.")
+    active_steps: Count = Field(
+        default=0, description="Slots held: active children and reservations."
+    )
+    execution_plan: tuple[StepName, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=MAX_STEPS,
+        description="Step names in execution order.",
+    )
+    step_results: tuple[StepResult, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=MAX_STEPS,
+        description="In plan order, one entry a step that was reserved, skipped or assumed.",
+    )
+    execution_start_time: Instant | None = Field(
+        default=None, description="Of the first reservation."
+    )
+    execution_end_time: Instant | None = Field(
+        default=None, description="When it settled; set once."
+    )
+    last_transition_time: Instant | None = Field(
+        default=None, description="When the phase last changed."
+    )
+    conditions: Conditions = Field(
+        default=(),
+        exclude_if=empty,
+        description="Valid, Ready, Reconciling, Stalled, Succeeded, as metav1.Condition.",
+    )
+
+    def condition(self, type_: ConditionType) -> Condition | None:
+        return next((each for each in self.conditions if each.type == type_), None)
+
+
+class WorkflowExecutionRef(Wire):
+    name: ObjectName = Field(description="Name of the WorkflowExecution.")
+    uid: Uid = Field(description="Its uid: a namesake made later is another workflow.")
+
+
+class ChildSpec(Wire):
+    """Immutable but for cancelRequested."""
+
+    workflow_execution_ref: WorkflowExecutionRef = Field(description="The workflow it belongs to.")
+    step_name: StepName = Field(description="The step it carries out.")
+    attempt: int = Field(ge=0, le=1000, description="Which attempt it is, from 0.")
+    action: str = Field(
+        min_length=1, max_length=63, pattern=ACTION_PATTERN, description="What to do."
+    )
+    action_parameters: Parameters | None = Field(
+        default=None,
+        description="At most one member, the one of the action.",
+        json_schema_extra={"maxProperties": 1},
+    )
+    target_resource: TargetResource | None = Field(default=None, description="What to do it to.")
+    timeout: Duration = Field(description="Go duration the attempt may take.")
+    service_account_name: str | None = Field(
+        default=None, max_length=253, description="ServiceAccount the executor acts as."
+    )
+    cancel_requested: bool = Field(
+        default=False, description="True: the executor ends it as soon as it can. Default: false."
+    )
+
+
+class ChildStatus(Wire):
+    """Written by the executor, which need not be ours."""
+
+    phase: str = Field(
+        default="",
+        exclude_if=empty,
+        max_length=63,
+        description="Pending, Running, Completed or Failed; any other value means active.",
+    )
+    execution_start_time: Instant | None = Field(
+        default=None, description="When the executor began."
+    )
+    execution_end_time: Instant | None = Field(default=None, description="When it ended.")
+    last_error: Annotated[str, Field(max_length=32768)] = Field(
+        default="", exclude_if=empty, description="What went wrong, for people."
+    )
+    reason: Annotated[str, Field(max_length=1024)] = Field(
+        default="",
+        exclude_if=empty,
+        description="What went wrong, one word in CamelCase; Late and Cancelled are fixed.",
+    )
+    observed_generation: int = Field(
+        default=-1, ge=-1, description="Generation the executor last worked on; -1: none yet."
+    )
+    conditions: Conditions = Field(default=(), exclude_if=empty, description="As metav1.Condition.")
+
+
+class RecordState(StrEnum):
+    """How far a content of a document came (contract 5)."""
+
+    INTENDED = "intended"
+    CREATED = "created"
+    DROPPED = "dropped"
+    RECORDED = "recorded"
+
+
+class RecordEntry(Wire):
+    content: str = Field(max_length=80, description="Hash of the content, as in v1: and 64 hex.")
+    state: RecordState = Field(
+        description="intended: about to be made. created: its run is the object with this uid. "
+        "dropped: replaced before it started. recorded: taken as run when the source was new."
+    )
+    run: str = Field(
+        default="", exclude_if=empty, max_length=253, description="Name of its WorkflowExecution."
+    )
+    uid: Uid = Field(default="", exclude_if=empty, description="Uid of its WorkflowExecution.")
+    commit: str = Field(
+        default="", exclude_if=empty, max_length=64, description="Commit it was read from."
+    )
+    blob: str = Field(
+        default="", exclude_if=empty, max_length=64, description="Blob it was read from."
+    )
+    start_time: Instant | None = Field(
+        default=None, description="When its first step was reserved."
+    )
+    end_time: Instant | None = Field(default=None, description="When it settled.")
+    phase: str = Field(
+        default="",
+        exclude_if=empty,
+        max_length=16,
+        description="Its result: Completed, Failed, Cancelled or Deleted.",
+    )
+    progress: str = Field(
+        default="", exclude_if=empty, max_length=15, description="Completed steps of all steps."
+    )
+
+
+class RecordSpec(Wire):
+    kind: Literal["WorkflowDefinition", "WorkflowExecution"] | None = Field(
+        default=None, description="Kind of the document."
+    )
+
+
+class RecordStatus(Wire):
+    observed_generation: int = Field(
+        default=-1, ge=-1, description="-1: no run has written it yet."
+    )
+    contents: tuple[RecordEntry, ...] = Field(
+        default=(),
+        exclude_if=empty,
+        max_length=20,
+        description="The last contents of the document, newest first.",
+    )
+
+
+# --- objects --------------------------------------------------------------------------------
+
+
+class OwnerReference(Wire):
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool = False
+    block_owner_deletion: bool = False
+
+
+class Metadata(Wire):
+    """What we read and write of metav1.ObjectMeta; the rest is ignored where it is read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: str
+    namespace: str = Field(default="", exclude_if=empty)
+    uid: str = Field(default="", exclude_if=empty)
+    resource_version: str = Field(default="", exclude_if=empty)
+    generation: int = Field(default=0, exclude_if=empty)
+    creation_timestamp: Instant | None = None
+    deletion_timestamp: Instant | None = None
+    labels: dict[str, str] = Field(default_factory=dict, exclude_if=empty)
+    annotations: dict[str, str] = Field(default_factory=dict, exclude_if=empty)
+    owner_references: tuple[OwnerReference, ...] = Field(default=(), exclude_if=empty)
+
+
+class Kind(Wire):
+    """An object of one of the three kinds; `API` and `PLURAL` say where it lives."""
+
+    API: ClassVar[str]
+    PLURAL: ClassVar[str]
+
+    metadata: Metadata
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return (self.metadata.namespace, self.metadata.name)
+
+    @property
+    def deleting(self) -> bool:
+        return self.metadata.deletion_timestamp is not None
+
+
+class WorkflowExecution(Kind):
+    """One run of a workflow; spec from git, status from the reconciler."""
+
+    API: ClassVar[str] = WORKFLOW_API
+    PLURAL: ClassVar[str] = "workflowexecutions"
+
+    api_version: Literal["workflowexecution.kubernaut.ai/v1alpha1"] = WORKFLOW_API  # type: ignore[assignment]
+    kind: Literal["WorkflowExecution"] = "WorkflowExecution"
+    spec: WorkflowSpec
+    status: WorkflowStatus = WorkflowStatus()
+
+    def with_status(self, status: WorkflowStatus) -> Self:
+        return self.model_copy(update={"status": status})
+
+
+class KubernetesExecution(Kind):
+    """One attempt of one step; spec from the reconciler, status from an executor."""
+
+    API: ClassVar[str] = CHILD_API
+    PLURAL: ClassVar[str] = "kubernetesexecutions"
+
+    api_version: Literal["kubernetesexecution.kubernaut.ai/v1alpha1"] = CHILD_API  # type: ignore[assignment]
+    kind: Literal["KubernetesExecution"] = "KubernetesExecution"
+    spec: ChildSpec
+    status: ChildStatus = ChildStatus()
+
+
+class WorkflowRecord(Kind):
+    """Which contents of one document ran, when, with which result; it outlives the runs."""
+
+    API: ClassVar[str] = WORKFLOW_API
+    PLURAL: ClassVar[str] = "workflowrecords"
+
+    api_version: Literal["workflowexecution.kubernaut.ai/v1alpha1"] = WORKFLOW_API  # type: ignore[assignment]
+    kind: Literal["WorkflowRecord"] = "WorkflowRecord"
+    spec: RecordSpec = RecordSpec()
+    status: RecordStatus = RecordStatus()
