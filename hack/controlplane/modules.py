@@ -1,0 +1,99 @@
+"""The Go modules of this folder: what each builds, in which version, and the key of its build.
+
+Versions stand in the go.mod files alone; go.sum pins every byte that goes in.
+"""
+
+import hashlib
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from hack.controlplane.places import PACKAGE, cache
+
+
+@dataclass(frozen=True)
+class Module:
+    """One folder with a go.mod, and the programs that one build of it yields."""
+
+    name: str  # of the folder, and of the file that is built
+    main: str  # the package to build
+    pin: str  # the module whose version is "the" version
+    programs: tuple[str, ...]  # links to the file; a file looks at the name it is called by
+    gigabytes: float  # of disk that a first build takes, caches included
+
+    @property
+    def folder(self) -> Path:
+        return PACKAGE / self.name
+
+    @property
+    def version(self) -> str:
+        return self.version_of(self.pin)
+
+    def version_of(self, path: str) -> str:
+        """The version of one required module, as go.mod states it."""
+        text = (self.folder / "go.mod").read_text()
+        found = re.search(rf"^(?:require)?\s*{re.escape(path)} (v\S+)", text, re.MULTILINE)
+        if found is None:
+            raise LookupError(f"{path} is not required by {self.folder / 'go.mod'}")
+        return found[1]
+
+    @property
+    def needs_go(self) -> tuple[int, int]:
+        """The oldest Go that builds it, as go.mod states it."""
+        text = (self.folder / "go.mod").read_text()
+        found = re.search(r"^go (\d+)\.(\d+)", text, re.MULTILINE)
+        if found is None:
+            raise LookupError(f"no go line in {self.folder / 'go.mod'}")
+        return int(found[1]), int(found[2])
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Flags of `go build` that change what comes out."""
+        stamp = ""
+        if self.name == "kubernetes":  # unstamped it calls itself v0.0.0, which Helm refuses
+            major, minor, _ = self.version.removeprefix("v").split(".")
+            where = "-X k8s.io/component-base/version."
+            stamp = (
+                f" {where}gitVersion={self.version} {where}gitMajor={major}"
+                f" {where}gitMinor={minor} {where}gitTreeState=clean"
+            )
+        return "-trimpath", "-ldflags", f"-s -w{stamp}"
+
+    @property
+    def key(self) -> str:
+        """Changes with everything that goes into the build."""
+        digest = hashlib.sha256(repr((self.flags, sys.platform, platform.machine())).encode())
+        for file in sorted(self.folder.iterdir()):
+            if file.name in {"go.mod", "go.sum"} or file.suffix == ".go":
+                digest.update(f"{file.name}\0".encode() + file.read_bytes() + b"\0")
+        return digest.hexdigest()[:12]
+
+    @property
+    def home(self) -> Path:
+        """The folder in the cache where its programs are, or will be."""
+        return cache() / "programs" / f"{self.name}-{self.version}-{self.key}"
+
+
+KUBERNETES = Module(
+    name="kubernetes",
+    main=".",
+    pin="k8s.io/kubernetes",
+    programs=("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
+    gigabytes=5,
+)
+KWOK = Module(
+    name="kwok",
+    main="sigs.k8s.io/kwok/cmd/kwok",
+    pin="sigs.k8s.io/kwok",
+    programs=("kwok",),
+    gigabytes=2.5,
+)
+HELM = Module(
+    name="helm",
+    main="helm.sh/helm/v4/cmd/helm",
+    pin="helm.sh/helm/v4",
+    programs=("helm",),
+    gigabytes=2.5,
+)
