@@ -33,10 +33,14 @@ class Daemon:
 
 
 def start(name: str, command: Sequence[str], log: Path) -> Daemon:
-    """One daemon, its output in a file, its life tied to ours."""
+    """One daemon, its output in a file, its life tied to ours.
+
+    Nothing of the user's environment or home reaches it: etcd reads ETCD_*, KWOK ~/.kwok.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
+            env={"HOME": str(log.parent), "PATH": os.defpath},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
