@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from reconciler.core.api import DEFAULT_MAX_CONCURRENT_STEPS, StepResult, WorkflowExecution
+from reconciler.core.api import DEFAULT_MAX_CONCURRENT_STEPS, Step, StepResult, WorkflowExecution
 from reconciler.core.names import child_name
 from reconciler.core.plan import Plan
 
@@ -118,6 +118,16 @@ class Facts:
     cap: int = DEFAULT_MAX_CONCURRENT_STEPS
     timed: bool = True
     paused: bool = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps in execution order.
+
+        Of a workflow that started under another release's rules, the order it started with.
+        """
+        order = self.plan.order or self.workflow.status.execution_plan
+        by_name = {step.name: step for step in self.workflow.spec.workflow_definition.steps}
+        return tuple(by_name[name] for name in order if name in by_name)
 
     @property
     def limit(self) -> int:

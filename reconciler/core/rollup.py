@@ -1,0 +1,239 @@
+"""What happened: children -> one result a step (contract 4, Rollup).
+
+Whatever a child's status holds, there is a result; nothing here raises. What is final stays as
+it was recorded, whatever its child says later.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from reconciler.core.api import MAX_MESSAGE, FailurePolicy, Step, StepResult, StepStatus
+from reconciler.core.facts import LATE, Child, Facts
+from reconciler.core.names import child_name
+from reconciler.core.plan import step_timeout
+
+Results = Mapping[str, StepResult]
+
+ASSUMED = "Assumed"
+CREATION_REFUSED = "CreationRefused"
+EXECUTION_DELETED = "ExecutionDeleted"
+NAME_COLLISION = "NameCollision"
+STEP_FAILED = "StepFailed"
+TIMED_OUT = "TimedOut"
+
+GRACE = timedelta(seconds=60)  # an executor's clock may lag, and it may just be ending
+_FIRST_BACKOFF = timedelta(seconds=30)
+_LONGEST_BACKOFF = timedelta(minutes=10)
+
+
+def rollup(facts: Facts) -> dict[str, StepResult]:
+    """One result a step that was reserved, skipped or assumed, in plan order."""
+    recorded = {result.step_name: result for result in facts.workflow.status.step_results}
+    results: dict[str, StepResult] = {}
+    for step in facts.steps:
+        result = _result(facts, step, recorded.get(step.name))
+        if result is None:
+            result = _skipped(facts, step, results)
+        if result is not None:
+            results[step.name] = result
+    return results
+
+
+def backoff(attempts: int) -> timedelta:
+    """Time to wait after that many attempts were made in vain: 30 s, doubled, 10 m at most."""
+    if attempts <= 0:
+        return timedelta()
+    # 2**5 is over the bound already: no larger power is worth computing.
+    doubled: timedelta = _FIRST_BACKOFF * 2 ** min(attempts - 1, 5)
+    return min(doubled, _LONGEST_BACKOFF)
+
+
+def retry_at(facts: Facts, result: StepResult) -> datetime:
+    """When a Retrying step is due. An attempt that ended Late was never made: once, at once."""
+    late = _late(facts, result)
+    waits = backoff(late - 1 if result.reason == LATE else result.attempt + 1 - late)
+    return (result.execution_end_time or facts.now) + waits
+
+
+def creation_at(result: StepResult) -> datetime | None:
+    """When a refused creation is tried again: as late as retries are, counted from the first try.
+
+    None when it was not refused: a crash came between, and it is due now.
+    """
+    if not result.last_error or result.reserved_at is None:
+        return None
+    last = result.healed_at or result.reserved_at
+    tries, due = 1, result.reserved_at + backoff(1)
+    while due <= last:
+        tries += 1
+        due += backoff(tries)
+    return due
+
+
+def _result(facts: Facts, step: Step, recorded: StepResult | None) -> StepResult | None:
+    if recorded is not None and recorded.status.final:
+        return recorded
+    latest = next(reversed(facts.children.of_step(step.name)), None)
+    if latest is not None and (recorded is None or recorded.attempt <= latest.attempt):
+        return _from_child(facts, step, _known(step, recorded, latest), latest)
+    if recorded is not None:
+        return _without_child(facts, step, recorded)
+    if step.name in facts.workflow.spec.assume_completed:
+        return StepResult(step_name=step.name, status=StepStatus.COMPLETED, reason=ASSUMED)
+    return None
+
+
+def _known(step: Step, recorded: StepResult | None, child: Child) -> StepResult:
+    """What stands recorded of this very child, or, of a lost status, what the child tells."""
+    if recorded is None or recorded.attempt != child.attempt:
+        recorded = StepResult(
+            step_name=step.name,
+            status=StepStatus.PENDING,
+            attempt=child.attempt,
+            execution_ref=child.name,
+            reserved_at=child.created,
+        )
+    if recorded.execution_uid == child.uid and recorded.execution_start_time == child.started:
+        return recorded
+    return recorded.model_copy(
+        update={"execution_uid": child.uid, "execution_start_time": child.started}
+    )
+
+
+def _from_child(facts: Facts, step: Step, known: StepResult, child: Child) -> StepResult:
+    if child.phase == "Completed":
+        return known.model_copy(
+            update={
+                "status": StepStatus.COMPLETED,
+                "reason": "",
+                "last_error": "",
+                "execution_end_time": child.ended,
+            }
+        )
+    if known.status is StepStatus.RETRYING:
+        return known  # its failure is recorded; the child may still be on its way out
+    if child.phase == "Failed":
+        return _failed(facts, step, known, child.reason or STEP_FAILED, child.last_error)
+    if _overdue(facts, step, child):
+        text = f"still {child.phase or 'Pending'} after {step.timeout or step_timeout(step)}"
+        return _failed(facts, step, known, TIMED_OUT, text)
+    return _at_work(known, child)
+
+
+def _at_work(known: StepResult, child: Child) -> StepResult:
+    status = StepStatus.PENDING if child.phase in ("", "Pending") else StepStatus.RUNNING
+    if known.status is status and not known.last_error:
+        return known
+    return known.model_copy(update={"status": status, "last_error": ""})
+
+
+def _without_child(facts: Facts, step: Step, recorded: StepResult) -> StepResult:
+    """Neither listed nor found by name: gone, or reserved and not made yet."""
+    if recorded.status is StepStatus.RETRYING:
+        return recorded
+    if recorded.execution_uid:
+        return _final(
+            recorded,
+            EXECUTION_DELETED,
+            f"{recorded.execution_ref} was deleted before its result was seen; "
+            "it is not run again, for an action may not be repeatable",
+        )
+    refused_for_good = (
+        recorded.last_error
+        and facts.timed
+        and recorded.reserved_at is not None
+        and recorded.reserved_at + step_timeout(step) <= facts.now
+    )
+    if refused_for_good and not facts.workflow.deleting:
+        return _final(recorded, CREATION_REFUSED, recorded.last_error)
+    return recorded
+
+
+def _failed(facts: Facts, step: Step, known: StepResult, reason: str, error: str) -> StepResult:
+    """An attempt that failed: retried while attempts are left, else failed for good."""
+    # An executor's reason may be any text; ours is one word of at most 64 characters.
+    reason = reason[:64]
+    made = known.attempt + 1 - _late(facts, known)
+    if reason == LATE or made <= step.retries:
+        return known.model_copy(
+            update={
+                "status": StepStatus.RETRYING,
+                "reason": reason,
+                "last_error": error[:MAX_MESSAGE],
+                "execution_end_time": facts.now,
+            }
+        )
+    child = facts.child_of(known)
+    ended = child.ended if child is not None and child.terminal else None
+    return _final(known.model_copy(update={"execution_end_time": ended}), reason, error)
+
+
+def _final(result: StepResult, reason: str, error: str) -> StepResult:
+    return result.model_copy(
+        update={
+            "status": StepStatus.FAILED,
+            "reason": reason,
+            "last_error": error[:MAX_MESSAGE],
+        }
+    )
+
+
+def _late(facts: Facts, result: StepResult) -> int:
+    """Attempts of the step, up to this one, that no executor ever made."""
+    return sum(
+        child.late and child.attempt <= result.attempt
+        for child in facts.children.of_step(result.step_name)
+    )
+
+
+def _overdue(facts: Facts, step: Step, child: Child) -> bool:
+    """Whether it has run for longer than its timeout and the grace, by the server's time.
+
+    A child that nobody has started is bounded by the workflow's timeout alone. An executor that
+    says Running and no start time is taken to have begun when the child was made.
+    """
+    started = child.started or (child.created if child.phase == "Running" else None)
+    if started is None or not facts.timed:
+        return False
+    began = min(max(started, child.created), facts.now)
+    return facts.now - began > step_timeout(step) + GRACE
+
+
+def _skipped(facts: Facts, step: Step, results: Results) -> StepResult | None:
+    """Under Continue: what depends on a failed step, transitively, with that step as reason."""
+    if facts.workflow.spec.failure_policy is not FailurePolicy.CONTINUE:
+        return None
+    for dependency in step.depends_on:
+        blocker = results.get(dependency)
+        if blocker is None:
+            continue
+        if blocker.status is StepStatus.FAILED:
+            return StepResult(
+                step_name=step.name, status=StepStatus.SKIPPED, reason=blocker.step_name
+            )
+        if blocker.status is StepStatus.SKIPPED:
+            return StepResult(step_name=step.name, status=StepStatus.SKIPPED, reason=blocker.reason)
+    return None
+
+
+def reservation(facts: Facts, step: str, recorded: StepResult | None) -> StepResult:
+    """The next attempt of a step, reserved now: its name is fixed, its child not made yet."""
+    attempt = 0 if recorded is None else recorded.attempt + 1
+    meta = facts.workflow.metadata
+    return StepResult(
+        step_name=step,
+        status=StepStatus.PENDING,
+        attempt=attempt,
+        execution_ref=child_name(meta.name, meta.uid, step, attempt),
+        reserved_at=facts.now,
+    )
+
+
+def healed(facts: Facts, result: StepResult) -> StepResult:
+    """A reservation whose creation is tried again.
+
+    The time always moves: an unchanged status moves no resourceVersion, and of two passes that
+    read the same status one must lose.
+    """
+    after = result.healed_at + timedelta(seconds=1) if result.healed_at else facts.now
+    return result.model_copy(update={"healed_at": max(facts.now, after)})
