@@ -1,15 +1,16 @@
 """The command line of hack/cluster. Data goes to stdout, everything else to stderr."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hack.controlplane import keeper, session
+from hack.controlplane import executor, keeper, session, tools
 from hack.controlplane.binaries import Binaries, binaries
-from hack.controlplane.modules import KUBERNETES, KWOK
-from hack.controlplane.places import lasting
+from hack.controlplane.modules import KUBERNETES, KWOK, Module
 from hack.controlplane.progress import say
 from hack.controlplane.trouble import Trouble
+
+_BUILT = (KUBERNETES, KWOK)
 
 _ABOUT = f"""\
 Real Kubernetes {KUBERNETES.version} on this machine, without Docker: etcd, kube-apiserver,
@@ -62,10 +63,13 @@ def _parser() -> argparse.ArgumentParser:
         '\n\n  export KUBECONFIG="$(hack/cluster up)"\n  kubectl get nodes\n',
     )
     add("down", _down, "end the control plane that stays, and delete all that it kept")
-    add("status", _status, "tell what runs, and where it is")
+    status = add("status", _status, "tell what runs, and where it is")
+    status.add_argument("-v", "--verbose", action="store_true", help="also versions, and the tools")
     add("kubeconfig", _kubeconfig, "print the path of the running control plane's kubeconfig")
     _add_run(add("run", _run, "run a command with a fresh control plane of its own", _RUN))
     add("build", _build, "build what is missing, start nothing")
+    _add_executor(add("executor", _executor, "let KWOK play the executor of the demo", _EXECUTOR))
+    _add_tool(add("tool", _tool, "print the path of a tool, fetched or built if need be", _TOOL))
     _add_keep(commands.add_parser("keep"))  # no help: for session.py alone
     return parser
 
@@ -81,6 +85,30 @@ code is the command's. In its environment:
   hack/cluster run -- kubectl get nodes
   hack/cluster run -- bash
 """
+
+
+_EXECUTOR = """
+Actions that KubernetesExecutions ask for begin after half a second and end 1.5 s later; how, their
+parameters may say (hack/demo/stages.yaml). The cluster is KUBECONFIG's, else the one that `up`
+started; the CRDs must be there.
+"""
+
+_TOOL = """
+One on PATH comes first; kubectl and helm are built from pinned sources, pushgateway and promtool
+are unpacked from Debian's packages. All of it lands in the user's cache, and needs no root.
+"""
+
+
+def _add_executor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kwok",
+        action="store_true",
+        help="run KWOK here, until Ctrl-C, for a cluster that has none (kind)",
+    )
+
+
+def _add_tool(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", choices=sorted(tools.TOOLS), metavar="|".join(tools.TOOLS))
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -108,18 +136,40 @@ def _down(_: argparse.Namespace) -> int:
     return 0
 
 
-def _status(_: argparse.Namespace) -> int:
+def _status(parsed: argparse.Namespace) -> int:
     running = session.current()
     if running is None:
         say("Nothing is running; hack/cluster up starts it")
-        return 1
-    print(f"server      {running.state['server']}")
-    print(f"kubeconfig  {running.kubeconfig}")
-    print(f"audit log   {running.state['auditLog']}")
-    print(f"logs        {lasting() / 'logs'}")
-    for name, pid in running.state["pids"].items():
-        print(f"  {name:<24}  pid {pid}")
-    return 0
+    else:
+        rows = {
+            "server": running.state["server"],
+            "kubeconfig": running.kubeconfig,
+            "audit log": running.state["auditLog"],
+            "logs": running.directory / "logs",
+        }
+        rows |= {name: f"pid {pid}" for name, pid in running.state["pids"].items()}
+        _table(rows)
+    if parsed.verbose:
+        print()
+        _table({module.name: f"{module.version}  {_where(module)}" for module in _BUILT})
+        _table({name: _version(name) for name in tools.TOOLS})
+    return 0 if running else 1
+
+
+def _where(module: Module) -> str:
+    return str(module.home) if module.home.exists() else "not built"
+
+
+def _version(name: str) -> str:
+    program = tools.found(name)
+    if program is None:
+        return f"not here; hack/cluster tool {name} gets it"
+    return f"{tools.version(name, program)}  {program}"
+
+
+def _table(rows: Mapping[str, object]) -> None:
+    for name, value in rows.items():
+        print(f"{name:<24}  {value}")
 
 
 def _kubeconfig(_: argparse.Namespace) -> int:
@@ -141,6 +191,16 @@ def _build(_: argparse.Namespace) -> int:
     found = binaries()
     for folder in (found.kubernetes, found.kwok):
         print(folder)
+    return 0
+
+
+def _executor(parsed: argparse.Namespace) -> int:
+    (executor.play_here if parsed.kwok else executor.play)()
+    return 0
+
+
+def _tool(parsed: argparse.Namespace) -> int:
+    print(tools.tool(parsed.name))
     return 0
 
 
