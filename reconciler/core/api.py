@@ -5,11 +5,19 @@ enforces and what `kubectl explain` prints. Rules that need more than one field 
 cycle, durations within bounds) live in `core/plan.py`.
 """
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 from pydantic.alias_generators import to_camel
 
 WORKFLOW_GROUP = "workflowexecution.kubernaut.ai"
@@ -22,12 +30,25 @@ CATEGORY = "kubernaut"
 DEFAULT_MAX_CONCURRENT_STEPS = 5
 MAX_STEPS = 1000
 MAX_MESSAGE = 1024
+MAX_GENERATION = 2**53 - 1  # the last whole number that every JSON parser reads exactly
 
 STEP_NAME_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 ACTION_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
 # GEP-2257, the Gateway API's duration: what Go parses, without fractions and without days.
 DURATION_PATTERN = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+# RFC 3339 with its zone, at most nanoseconds; four-digit years that every clock here can hold.
+INSTANT_PATTERN = (
+    r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
 OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+
+# metav1.Condition's own, as Kubernetes publishes it.
+CONDITION_TYPE_PATTERN = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
 
 
 def whole_seconds(instant: datetime) -> datetime:
@@ -40,6 +61,15 @@ def rfc3339(instant: datetime) -> str:
     return whole_seconds(instant).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def stated_instant(value: object) -> object:
+    """Refuses what the API server would: numbers, dates, local times; pydantic takes them all."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if isinstance(value, str) and re.fullmatch(INSTANT_PATTERN, value):
+        return value
+    raise ValueError("must be a time with its zone, as in 2026-01-02T03:04:05Z")
+
+
 def empty(value: object) -> bool:
     """Whether a field that is empty by default is left out of what we send."""
     return not value
@@ -47,8 +77,10 @@ def empty(value: object) -> bool:
 
 Instant = Annotated[
     datetime,
+    BeforeValidator(stated_instant),
     AfterValidator(whole_seconds),
     PlainSerializer(rfc3339, return_type=str, when_used="unless-none"),
+    Field(json_schema_extra={"pattern": INSTANT_PATTERN, "maxLength": 35}),
 ]
 Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
 StepName = Annotated[str, Field(min_length=1, max_length=63, pattern=STEP_NAME_PATTERN)]
@@ -57,6 +89,7 @@ Message = Annotated[str, Field(max_length=MAX_MESSAGE)]
 Reason = Annotated[str, Field(max_length=64)]
 Uid = Annotated[str, Field(max_length=64)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Generation = Annotated[int, Field(ge=-1, le=MAX_GENERATION)]
 CustomValue = Annotated[str, Field(max_length=4096)]
 CustomKey = Annotated[str, Field(min_length=1, max_length=253)]
 ConfigKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
@@ -244,22 +277,36 @@ class Parameters(Wire):
     """At most one member, the one of the action; `custom` is for actions of the user's own."""
 
     scale_deployment: ScaleDeployment | None = Field(
-        default=None, description="Of ScaleDeployment."
+        default=None, description="ScaleDeployment: set the replicas of a Deployment."
     )
     restart_deployment: RestartDeployment | None = Field(
-        default=None, description="Of RestartDeployment."
+        default=None, description="RestartDeployment: replace the pods of a Deployment."
     )
-    update_image: UpdateImage | None = Field(default=None, description="Of UpdateImage.")
-    rollout_status: RolloutStatus | None = Field(default=None, description="Of RolloutStatus.")
-    delete_pod: DeletePod | None = Field(default=None, description="Of DeletePod.")
-    patch_config_map: PatchConfigMap | None = Field(default=None, description="Of PatchConfigMap.")
-    patch_secret: PatchSecret | None = Field(default=None, description="Of PatchSecret.")
-    cordon_node: CordonNode | None = Field(default=None, description="Of CordonNode.")
-    uncordon_node: UncordonNode | None = Field(default=None, description="Of UncordonNode.")
-    drain_node: DrainNode | None = Field(default=None, description="Of DrainNode.")
+    update_image: UpdateImage | None = Field(
+        default=None, description="UpdateImage: set a container's image in a Deployment."
+    )
+    rollout_status: RolloutStatus | None = Field(
+        default=None, description="RolloutStatus: wait until a Deployment has rolled out."
+    )
+    delete_pod: DeletePod | None = Field(default=None, description="DeletePod: delete a Pod.")
+    patch_config_map: PatchConfigMap | None = Field(
+        default=None, description="PatchConfigMap: set keys of a ConfigMap."
+    )
+    patch_secret: PatchSecret | None = Field(
+        default=None, description="PatchSecret: set keys of a Secret from other Secrets."
+    )
+    cordon_node: CordonNode | None = Field(
+        default=None, description="CordonNode: keep new pods off a Node."
+    )
+    uncordon_node: UncordonNode | None = Field(
+        default=None, description="UncordonNode: let new pods onto a Node again."
+    )
+    drain_node: DrainNode | None = Field(
+        default=None, description="DrainNode: cordon a Node and evict its pods."
+    )
     custom: StringMap | None = Field(
         default=None,
-        description="Of an action outside the catalogue: passed to the executor as it is.",
+        description="An action of your own executor: passed to it as it is.",
     )
 
     @property
@@ -280,26 +327,31 @@ class TargetResource(Wire):
     namespace: str | None = Field(
         default=None, max_length=63, description="Its namespace. Defaults to the workflow's."
     )
-    name: ObjectName = Field(description="Its name.")
+    name: ObjectName = Field(description="Its name. Parameters that name nothing take this one.")
 
 
 class Step(Wire):
     """One node of the workflow's graph."""
 
-    name: StepName = Field(description="Unique in the workflow; a label value.")
+    name: StepName = Field(
+        description="Name of the step, unique in the workflow. It becomes a label value: letters "
+        "and digits, with -, _ and . inside."
+    )
     action: str = Field(
         min_length=1,
         max_length=63,
         pattern=ACTION_PATTERN,
-        description="What is done: one of the catalogue, or an action of your own executor.",
+        description="What is done: ScaleDeployment, RestartDeployment, UpdateImage, RolloutStatus, "
+        "DeletePod, PatchConfigMap, PatchSecret, CordonNode, UncordonNode, DrainNode, or an action "
+        "of your own executor, with parameters.custom.",
     )
     parameters: Parameters | None = Field(
         default=None,
-        description="At most one member, the one of the action.",
+        description="What the action needs: at most one member, the one of the action.",
         json_schema_extra={"maxProperties": 1},
     )
     target_resource: TargetResource | None = Field(
-        default=None, description="What it is done to; the parameters default to its name."
+        default=None, description="What it is done to; names in parameters default to its name."
     )
     timeout: Duration | None = Field(
         default=None,
@@ -312,7 +364,10 @@ class Step(Wire):
         description="Steps that must be Completed before this one starts.",
     )
     retries: int = Field(
-        default=0, ge=0, le=5, description="Further attempts after a failed one. Default: 0."
+        default=0,
+        ge=0,
+        le=5,
+        description="Further attempts after a failed one, 0 to 5. Default: 0.",
     )
     requires_approval: bool = Field(
         default=False, description="Whether it waits until spec.approvals names it. Default: false."
@@ -340,7 +395,9 @@ class WorkflowDefinition(Wire):
 class Approval(Wire):
     step: StepName = Field(description="Step whose gate may be passed.")
     by: str | None = Field(default=None, max_length=253, description="Who approved.")
-    reason: str | None = Field(default=None, max_length=MAX_MESSAGE, description="Why.")
+    reason: str | None = Field(
+        default=None, max_length=MAX_MESSAGE, description="Why it was approved."
+    )
 
 
 class WorkflowSpec(Wire):
@@ -349,13 +406,14 @@ class WorkflowSpec(Wire):
         default=(),
         exclude_if=empty,
         max_length=MAX_STEPS,
-        description="Steps taken as Completed without a child: go on from a failed run.",
+        description="Names of steps taken as Completed without being run: go on from a failed run.",
     )
     max_concurrent_steps: int = Field(
         default=DEFAULT_MAX_CONCURRENT_STEPS,
         ge=1,
         le=100,
-        description="Most children active at once. Default: 5; never above the run's own limit.",
+        description="Most steps active at once, 1 to 100. Default: 5; never above the limit of the "
+        "reconciler's own --max-concurrent-steps.",
     )
     failure_policy: FailurePolicy = Field(
         default=FailurePolicy.FAIL_FAST,
@@ -367,10 +425,13 @@ class WorkflowSpec(Wire):
         description="Go duration from 1s to 168h, from the first reservation; suspension and "
         "waiting for approval count. Default: none.",
     )
-    not_before: Instant | None = Field(default=None, description="No step starts before.")
+    not_before: Instant | None = Field(
+        default=None, description="Time before which no step starts."
+    )
     not_after: Instant | None = Field(
         default=None,
-        description="No step starts after; not started by then: Failed, reason Expired.",
+        description="Time after which no step starts; a workflow that has not started by then is "
+        "Failed, reason Expired.",
     )
     ttl_seconds_after_settled: int | None = Field(
         default=None,
@@ -406,10 +467,18 @@ class WorkflowSpec(Wire):
 class Condition(Wire):
     """metav1.Condition, bounds included."""
 
-    type: str = Field(max_length=316, description="Type of the condition, in CamelCase.")
+    type: str = Field(
+        min_length=1,
+        max_length=316,
+        pattern=CONDITION_TYPE_PATTERN,
+        description="Type of the condition, in CamelCase.",
+    )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     observed_generation: int | None = Field(
-        default=None, ge=0, description="Generation of the spec that the condition speaks of."
+        default=None,
+        ge=0,
+        le=MAX_GENERATION,
+        description="Generation of the spec that the condition speaks of.",
     )
     last_transition_time: Instant = Field(description="When the status last changed.")
     reason: str = Field(
@@ -432,7 +501,7 @@ Conditions = Annotated[
 class StepResult(Wire):
     """What is known of a step that was reserved, skipped or assumed."""
 
-    step_name: StepName = Field(description="The step.")
+    step_name: StepName = Field(description="Name of the step.")
     status: StepStatus = Field(
         description="Pending: reserved. Retrying: waits for its next attempt. "
         "Completed, Failed and Skipped are final."
@@ -455,7 +524,7 @@ class StepResult(Wire):
         default="",
         exclude_if=empty,
         alias="executionUID",
-        description="Its uid, once a run has seen it.",
+        description="Uid of that KubernetesExecution, once it was seen.",
     )
     reserved_at: Instant | None = Field(default=None, description="When its slot was reserved.")
     healed_at: Instant | None = Field(
@@ -482,14 +551,20 @@ class StepResult(Wire):
 
 class WorkflowStatus(Wire):
     phase: Phase = Field(
-        default=Phase.NEW, exclude_if=empty, description="For people; machines read the conditions."
+        default=Phase.NEW,
+        exclude_if=empty,
+        description="Where the workflow stands, one word for people; machines read the conditions. "
+        "Pending, Executing, Completed, Failed or Cancelled.",
     )
     settled: bool = Field(
         default=False,
-        description="Phase terminal, no reservation without a child, no child active.",
+        description="Whether it is over: phase terminal, nothing reserved without a child, no "
+        "child active. Only then does nothing change any more.",
     )
     message: Message = Field(
-        default="", exclude_if=empty, description="Where it stands, a sentence for people."
+        default="",
+        exclude_if=empty,
+        description="Where the workflow stands, a sentence for people.",
     )
     progress: str = Field(
         default="",
@@ -497,8 +572,8 @@ class WorkflowStatus(Wire):
         max_length=15,
         description="Completed steps of all steps, as in 3/7.",
     )
-    observed_generation: int = Field(
-        default=-1, ge=-1, description="Generation last worked on; -1: no run has seen the object."
+    observed_generation: Generation = Field(
+        default=-1, description="Generation last worked on; -1: no run has seen the object."
     )
     total_steps: Count = Field(default=0, description="Steps in the definition.")
     completed_steps: Count = Field(default=0, description="Steps Completed.")
@@ -519,7 +594,7 @@ class WorkflowStatus(Wire):
         description="In plan order, one entry a step that was reserved, skipped or assumed.",
     )
     execution_start_time: Instant | None = Field(
-        default=None, description="Of the first reservation."
+        default=None, description="When the first step was reserved."
     )
     execution_end_time: Instant | None = Field(
         default=None, description="When it settled; set once."
@@ -543,7 +618,7 @@ class WorkflowExecutionRef(Wire):
 
 
 class ChildSpec(Wire):
-    """Immutable but for cancelRequested."""
+    """What is to be done; immutable but for cancelRequested."""
 
     workflow_execution_ref: WorkflowExecutionRef = Field(description="The workflow it belongs to.")
     step_name: StepName = Field(description="The step it carries out.")
@@ -553,7 +628,7 @@ class ChildSpec(Wire):
     )
     action_parameters: Parameters | None = Field(
         default=None,
-        description="At most one member, the one of the action.",
+        description="What the action needs: at most one member, the one of the action.",
         json_schema_extra={"maxProperties": 1},
     )
     target_resource: TargetResource | None = Field(default=None, description="What to do it to.")
@@ -562,7 +637,9 @@ class ChildSpec(Wire):
         default=None, max_length=253, description="ServiceAccount the executor acts as."
     )
     cancel_requested: bool = Field(
-        default=False, description="True: the executor ends it as soon as it can. Default: false."
+        default=False,
+        description="True: the executor ends it as soon as it can, or never begins it. "
+        "Default: false.",
     )
 
 
@@ -587,8 +664,8 @@ class ChildStatus(Wire):
         exclude_if=empty,
         description="What went wrong, one word in CamelCase; Late and Cancelled are fixed.",
     )
-    observed_generation: int = Field(
-        default=-1, ge=-1, description="Generation the executor last worked on; -1: none yet."
+    observed_generation: Generation = Field(
+        default=-1, description="Generation the executor last worked on; -1: none yet."
     )
     conditions: Conditions = Field(default=(), exclude_if=empty, description="As metav1.Condition.")
 
@@ -635,13 +712,13 @@ class RecordEntry(Wire):
 
 class RecordSpec(Wire):
     kind: Literal["WorkflowDefinition", "WorkflowExecution"] | None = Field(
-        default=None, description="Kind of the document."
+        default=None, description="Kind of the document: WorkflowDefinition or WorkflowExecution."
     )
 
 
 class RecordStatus(Wire):
-    observed_generation: int = Field(
-        default=-1, ge=-1, description="-1: no run has written it yet."
+    observed_generation: Generation = Field(
+        default=-1, description="Generation last worked on; -1: nothing was recorded yet."
     )
     contents: tuple[RecordEntry, ...] = Field(
         default=(),
@@ -706,8 +783,13 @@ class WorkflowExecution(Kind):
 
     api_version: Literal["workflowexecution.kubernaut.ai/v1alpha1"] = WORKFLOW_API  # type: ignore[assignment]
     kind: Literal["WorkflowExecution"] = "WorkflowExecution"
-    spec: WorkflowSpec
-    status: WorkflowStatus = WorkflowStatus()
+    spec: WorkflowSpec = Field(
+        description="What is to be done. Once the workflow has started only suspend, cancel and "
+        "approvals may change; once it is settled nothing may."
+    )
+    status: WorkflowStatus = Field(
+        default=WorkflowStatus(), description="What has been done; written by the reconciler."
+    )
 
     def with_status(self, status: WorkflowStatus) -> Self:
         return self.model_copy(update={"status": status})
@@ -721,8 +803,12 @@ class KubernetesExecution(Kind):
 
     api_version: Literal["kubernetesexecution.kubernaut.ai/v1alpha1"] = CHILD_API  # type: ignore[assignment]
     kind: Literal["KubernetesExecution"] = "KubernetesExecution"
-    spec: ChildSpec
-    status: ChildStatus = ChildStatus()
+    spec: ChildSpec = Field(
+        description="What is to be done, once: immutable but for cancelRequested."
+    )
+    status: ChildStatus = Field(
+        default=ChildStatus(), description="What has been done; written by the executor."
+    )
 
 
 class WorkflowRecord(Kind):
@@ -733,5 +819,9 @@ class WorkflowRecord(Kind):
 
     api_version: Literal["workflowexecution.kubernaut.ai/v1alpha1"] = WORKFLOW_API  # type: ignore[assignment]
     kind: Literal["WorkflowRecord"] = "WorkflowRecord"
-    spec: RecordSpec = RecordSpec()
-    status: RecordStatus = RecordStatus()
+    spec: RecordSpec = Field(
+        default=RecordSpec(), description="The document whose contents are recorded."
+    )
+    status: RecordStatus = Field(
+        default=RecordStatus(), description="Which of its contents ran; written by the reconciler."
+    )
