@@ -14,6 +14,15 @@ MANAGER = "reconciler"
 SOURCE_LABEL = "kubernaut.ai/source"
 
 NOT_AFTER = "kubernaut.ai/not-after"
+# Where a run came from; copied to its children, and nothing else is.
+PROVENANCE = (
+    "kubernaut.ai/source",
+    "kubernaut.ai/commit",
+    "kubernaut.ai/committed-at",
+    "kubernaut.ai/path",
+    "kubernaut.ai/blob",
+    "kubernaut.ai/definition",
+)
 
 _MAX_LABEL = 63
 _WORKFLOW_PART = 26

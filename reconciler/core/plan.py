@@ -65,6 +65,12 @@ def duration(text: str) -> timedelta:
     )
 
 
+def go_duration(length: timedelta) -> str:
+    """As Go writes it in whole minutes or seconds: `5m`, `90s`."""
+    seconds = int(length.total_seconds())
+    return f"{seconds // 60}m" if seconds % 60 == 0 else f"{seconds}s"
+
+
 def step_timeout(step: Step) -> timedelta:
     """How long one attempt may take: stated, else the catalogue's, else 10 minutes."""
     if step.timeout:

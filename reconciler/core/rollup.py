@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from reconciler.core.api import MAX_MESSAGE, FailurePolicy, Step, StepResult, StepStatus
 from reconciler.core.facts import LATE, Child, Facts
 from reconciler.core.names import child_name
-from reconciler.core.plan import step_timeout
+from reconciler.core.plan import go_duration, step_timeout
 
 Results = Mapping[str, StepResult]
 
@@ -115,7 +115,7 @@ def _from_child(facts: Facts, step: Step, known: StepResult, child: Child) -> St
     if child.phase == "Failed":
         return _failed(facts, step, known, child.reason or STEP_FAILED, child.last_error)
     if _overdue(facts, step, child):
-        text = f"still {child.phase or 'Pending'} after {step.timeout or step_timeout(step)}"
+        text = f"still {child.phase or 'Pending'} after {go_duration(step_timeout(step))}"
         return _failed(facts, step, known, TIMED_OUT, text)
     return _at_work(known, child)
 
