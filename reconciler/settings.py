@@ -1,12 +1,32 @@
 """Flags and environment -> one frozen `Settings` (contract 9); nobody else reads the environment.
 
-Flags win over `RECONCILER_<FLAG>`. A value that cannot be meant is a UsageError that names the flag
-and says what is allowed. What this version cannot do is refused, never silently ignored.
+A value that cannot be meant is a UsageError that names the flag and says what is allowed. What this
+version cannot do is refused, never silently ignored.
 """
 
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from reconciler import commandline
+from reconciler.errors import UsageError
+from reconciler.flags import LATER, RUN
+
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+_ANY = ("https", "ssh", "file", "http")
+_BELONGS_TO: Mapping[str, tuple[str, ...]] = {
+    "source_path": _ANY,
+    "source_moved": _ANY,
+    "git_ssh_key": ("ssh",),
+    "git_known_hosts": ("ssh",),
+    "git_username_file": ("https", "http"),
+    "git_token_file": ("https", "http"),
+    "git_ca_file": ("https",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +70,106 @@ class Settings:
 
     log_format: Literal["text", "json"] = "text"
     verbosity: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the process runs: what a namespace that was not named defaults to."""
+
+    pod_namespace: str | None
+    context_namespace: Callable[[Path | None, str | None], str | None]
+
+
+def read(
+    argv: Sequence[str], place: Place, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings of one run.
+
+    Raises:
+        UsageError: what is wrong, where, and what is allowed.
+    """
+    values = commandline.given(RUN, argv, environment)
+    _refuse_later(values)
+    _check_source(values)
+    namespace = _namespace(values, place)
+    return Settings(
+        source_url=values.source_url,
+        source_ref=values.source_ref,
+        source_paths=tuple(dict.fromkeys(path for path in values.source_path if path)),
+        source_name=values.source_name,
+        source_moved=values.source_moved,
+        git_ssh_key=values.git_ssh_key,
+        git_known_hosts=values.git_known_hosts,
+        git_username_file=values.git_username_file,
+        git_token_file=values.git_token_file,
+        git_ca_file=values.git_ca_file,
+        kubeconfig=values.kubeconfig,
+        context=values.context,
+        namespace=namespace,
+        state_namespace=_state_namespace(values, place, namespace),
+        selector=values.selector,
+        request_timeout=values.request_timeout,
+        max_concurrent_steps=values.max_concurrent_steps,
+        deadline=values.deadline,
+        interval=values.interval,
+        lease_name=_lease_name(values),
+        strict=values.strict,
+        dry_run=values.dry_run,
+        pushgateway_url=values.pushgateway_url,
+        pushgateway_job=values.pushgateway_job,
+        log_format=values.log_format,
+        verbosity=values.verbose,
+    )
+
+
+def _lease_name(values: argparse.Namespace) -> str | None:
+    return None if values.no_lease else values.lease_name or f"reconciler-{values.source_name}"
+
+
+def _namespace(values: argparse.Namespace, place: Place) -> str | None:
+    """`-n`, else the pod's own, else the context's, else `default`; None for all."""
+    if values.all_namespaces:
+        return None
+    return str(
+        values.namespace
+        or place.pod_namespace
+        or place.context_namespace(values.kubeconfig, values.context)
+        or "default"
+    )
+
+
+def _state_namespace(values: argparse.Namespace, place: Place, namespace: str | None) -> str:
+    """Where Lease, head and pause live: named, else the pod's own, else the run's."""
+    state = values.state_namespace or place.pod_namespace or namespace
+    if state is None:
+        raise UsageError(
+            "--all-namespaces outside a pod needs --state-namespace: "
+            "the namespace that holds the Lease and the head of the source"
+        )
+    return str(state)
+
+
+def _refuse_later(values: argparse.Namespace) -> None:
+    for flag in LATER:
+        if getattr(values, flag.field):
+            raise UsageError(f"{flag.option} is not available in this version")
+
+
+def _check_source(values: argparse.Namespace) -> None:
+    """Source flags belong to a source, credentials to an URL that takes them."""
+    scheme = (values.source_url or "").partition(":")[0]
+    for field, schemes in _BELONGS_TO.items():
+        option = f"--{field.replace('_', '-')}"
+        if not getattr(values, field):
+            continue
+        if not scheme:
+            raise UsageError(f"{option} needs --source-url: without one no source is read")
+        if scheme not in schemes:
+            told = " or ".join(f"{each}://" for each in schemes)
+            raise UsageError(f"{option} needs a --source-url that begins with {told}")
+    if bool(values.git_ssh_key) != bool(values.git_known_hosts):
+        raise UsageError(
+            "--git-ssh-key and --git-known-hosts belong together: an unknown host is never trusted"
+        )
+    if values.git_username_file and not values.git_token_file:
+        raise UsageError("--git-username-file needs --git-token-file")

@@ -1,4 +1,4 @@
-"""What one run comes to: `Outcome`, the numbers that gauges, summary line and exit code are made of.
+"""What one run comes to: `Outcome`, the numbers behind gauges, summary line and exit code.
 
 `run.py` fills it, `gauges.py` turns it into gauges (contract 10), `app.py` ends with its exit code
 (contract 7). Counting is the caller's: nothing here looks at a cluster or a clock.

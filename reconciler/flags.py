@@ -1,0 +1,272 @@
+"""The flags of `reconciler run` (contract 9), as a table: name, help, reader, default.
+
+How a flag is read stands in `commandline.py`, what flags mean together in `settings.py`.
+"""
+
+import re
+
+from reconciler import commandline as read
+from reconciler.commandline import Command, Flag, Group, Kind
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_NO_SOURCE = "none"  # the word for it in the grouping key of the gauges
+
+
+# --- readers of a few flags -----------------------------------------------------------------
+
+
+def _source_url(value: str) -> str:
+    parts = read.url(value, ("https", "ssh", "file", "http"))
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("a URL that begins with https://: http:// goes to this machine only")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL without '?' and '#'")
+    if parts.scheme != "ssh" and (parts.username or parts.password):
+        raise ValueError(
+            "a URL without user and password: use --git-username-file and --git-token-file"
+        )
+    return value
+
+
+def _ref(value: str) -> str:
+    """A first look; git's own rules are checked where git is asked."""
+    if value.startswith("-") or not read.text(value).isprintable() or " " in value:
+        raise ValueError("a branch, a tag or a full commit id")
+    return value
+
+
+def _source_name(value: str) -> str:
+    if read.label(value) == _NO_SOURCE:
+        raise ValueError(f"another name than {_NO_SOURCE!r}, which stands for a run without source")
+    return value
+
+
+def _selector(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_./!=(),\- ]+", value):
+        raise ValueError(f"a label selector, as in team=shop,tier!=test, not {value!r}")
+    return value
+
+
+def _pushgateway_url(value: str) -> str:
+    parts = read.url(value, ("http", "https"))
+    if parts.query or parts.fragment:
+        raise ValueError("a URL without '?' and '#', as in http://pushgateway:9091")
+    return value
+
+
+# --- the table ------------------------------------------------------------------------------
+
+_SOURCE = Group(
+    "source: the git repository that workflows come from",
+    (
+        Flag(
+            "source-url",
+            "repository to read: https://, ssh:// or file://; none: no source is read",
+            _source_url,
+            metavar="URL",
+        ),
+        Flag("source-ref", "branch, tag or full commit id", _ref, default="main", metavar="REF"),
+        Flag(
+            "source-path",
+            "folder to read, may be repeated",
+            read.inside,
+            default=(),
+            metavar="DIR",
+            kind=Kind.LIST,
+            shown="the whole repository",
+        ),
+        Flag(
+            "source-name",
+            "name of the source: several sources in one cluster need several names",
+            _source_name,
+            default="default",
+            metavar="NAME",
+        ),
+        Flag(
+            "source-moved",
+            "accept that URL or paths are others than in the run before",
+            kind=Kind.SWITCH,
+            default=False,
+        ),
+        Flag(
+            "first-run",
+            "what a source that is new to the cluster does with its documents",
+            read.one_of("run", later=("record",)),
+            default="run",
+            metavar="run",
+        ),
+    ),
+)
+
+_GIT = Group(
+    "credentials of the source, each in a file",
+    (
+        Flag("git-ssh-key", "private key, for ssh://", read.readable, metavar="FILE"),
+        Flag("git-known-hosts", "known hosts, for ssh://", read.readable, metavar="FILE"),
+        Flag("git-username-file", "user name, for https://", read.readable, metavar="FILE"),
+        Flag("git-token-file", "token or password, for https://", read.readable, metavar="FILE"),
+        Flag("git-ca-file", "CA certificates, for https://", read.readable, metavar="FILE"),
+        Flag(
+            "verify",
+            "which signatures are asked for",
+            read.one_of("off", later=("commit",)),
+            default="off",
+            metavar="off",
+        ),
+    ),
+)
+
+_CLUSTER = Group(
+    "cluster",
+    (
+        Flag(
+            "kubeconfig",
+            "kubeconfig to use",
+            read.readable,
+            metavar="FILE",
+            shown="the service account in a pod, else KUBECONFIG, else ~/.kube/config",
+        ),
+        Flag(
+            "context", "context of the kubeconfig", read.text, metavar="NAME", shown="the current"
+        ),
+        Flag(
+            "namespace",
+            "the one namespace of the run",
+            read.label,
+            metavar="NS",
+            short="-n",
+            shown="the pod's, else the context's, else default",
+        ),
+        Flag("all-namespaces", "all namespaces", kind=Kind.SWITCH, default=False, short="-A"),
+        Flag(
+            "state-namespace",
+            "where the Lease, the head of the source and the pause live",
+            read.label,
+            metavar="NS",
+            shown="the pod's, else --namespace",
+        ),
+        Flag(
+            "selector",
+            "look at workflows with these labels only",
+            _selector,
+            default="",
+            metavar="LABELS",
+        ),
+        Flag(
+            "request-timeout",
+            "longest wait for one answer",
+            read.seconds(0.1, 600),
+            default=30.0,
+            metavar="TIME",
+            shown="30s",
+        ),
+    ),
+)
+
+_RUN = Group(
+    "run",
+    (
+        Flag(
+            "max-concurrent-steps",
+            "most steps of one workflow at once, 1 to 100; a workflow may ask for less",
+            read.whole(1, 100),
+            default=5,
+            metavar="N",
+        ),
+        Flag(
+            "deadline",
+            "when the run stops; what is left is the next run's",
+            read.seconds(1, 86_400),
+            default=50.0,
+            metavar="TIME",
+            shown="50s",
+        ),
+        Flag(
+            "interval",
+            "look again after this time, until the deadline; 0s: look once",
+            read.seconds(1, 3_600, zero=True),
+            default=0.0,
+            metavar="TIME",
+            shown="0s",
+        ),
+        Flag(
+            "lease-name",
+            "Lease that keeps a second run from doing the same work",
+            read.subdomain,
+            metavar="NAME",
+            shown="reconciler-<source-name>",
+        ),
+        Flag("no-lease", "take no Lease", kind=Kind.SWITCH, default=False),
+        Flag(
+            "strict",
+            "exit 1 when a document was refused or a workflow failed",
+            kind=Kind.SWITCH,
+            default=False,
+        ),
+        Flag(
+            "dry-run",
+            "read and decide, write nothing",
+            kind=Kind.SWITCH,
+            default=False,
+        ),
+    ),
+)
+
+_TELL = Group(
+    "what it tells",
+    (
+        Flag("pushgateway-url", "Pushgateway to push gauges to", _pushgateway_url, metavar="URL"),
+        Flag(
+            "pushgateway-job",
+            "job of the pushed gauges",
+            read.text,
+            default="reconciler",
+            metavar="NAME",
+        ),
+        Flag(
+            "log-format",
+            "text or json; logs go to stderr",
+            read.one_of("text", "json"),
+            default="text",
+            metavar="FORMAT",
+        ),
+        Flag("verbose", "tell more", kind=Kind.COUNT, default=0, short="-v"),
+    ),
+)
+
+# Known, so that the refusal can say so; not in the help.
+LATER = (
+    Flag("allowed-signers", "", metavar="FILE"),
+    Flag("gpg-keyring", "", metavar="FILE"),
+    Flag("adopt", "", kind=Kind.SWITCH, default=False),
+    Flag("prune", "", kind=Kind.SWITCH, default=False),
+    Flag("cluster", "", metavar="NAME"),
+)
+_OFF_ANYWAY = (Flag("no-prune", "", kind=Kind.SWITCH, default=False),)
+
+RUN = Command(
+    prog="reconciler run",
+    description=(
+        "Read workflows from git, apply them, and start what is ready: one run, and nothing is\n"
+        "kept in memory or on disk for the next one."
+    ),
+    groups=(_SOURCE, _GIT, _CLUSTER, _RUN, _TELL),
+    hidden=(*LATER, *_OFF_ANYWAY),
+    alternatives=(
+        ("namespace", "all_namespaces"),
+        ("lease_name", "no_lease"),
+        ("prune", "no_prune"),
+    ),
+    epilog=(
+        "exit codes:\n"
+        "  0   the run did its work; failed workflows are told in status, Events, logs and gauges\n"
+        "  1   with --strict: something was reported\n"
+        "  2   wrong usage or configuration\n"
+        "  3   the source could not be read; what runs already was reconciled all the same\n"
+        "  4   the cluster could not be reached, or refused a list\n"
+        "  70  a bug in the reconciler\n\n"
+        "example:\n"
+        "  reconciler run --source-url https://git.example.com/shop/workflows.git \\\n"
+        "    --source-path production --pushgateway-url http://pushgateway:9091"
+    ),
+)
