@@ -66,7 +66,7 @@ def stated_instant(value: object) -> object:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value
     if isinstance(value, str) and re.fullmatch(INSTANT_PATTERN, value):
-        return value
+        return datetime.fromisoformat(value)  # a document is read strictly: no text where a time is
     raise ValueError("must be a time with its zone, as in 2026-01-02T03:04:05Z")
 
 
