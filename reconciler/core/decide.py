@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reconciler.core.api import Phase, StepResult, StepStatus, WorkflowStatus
 from reconciler.core.facts import Child, Facts
-from reconciler.core.ready import due, starting
+from reconciler.core.ready import due, ready, slots_free
 from reconciler.core.rollup import Results, healed, reservation, rollup
 from reconciler.core.status import WORKFLOW_TIMED_OUT, Verdict, closed, compose, verdict
 
@@ -33,6 +33,7 @@ class Decision:
     changed: bool
     create: tuple[Creation, ...] = ()
     stop: tuple[Child, ...] = ()
+    waiting: int = 0  # ready steps that found no slot
 
     @property
     def idle(self) -> bool:
@@ -48,7 +49,8 @@ def decide(facts: Facts) -> Decision:
         results = closed(results)
     again = {result.step_name: healed(facts, result) for result in due(facts, results)}
     results |= again
-    begun = {} if over else _reserved(facts, results)
+    able = () if over else ready(facts, results)
+    begun = _reserved(facts, results, able)
     results = _in_plan_order(facts, results | begun)
     if begun and found.phase is Phase.PENDING:
         found = Verdict(Phase.EXECUTING, Phase.EXECUTING.value)
@@ -62,11 +64,16 @@ def decide(facts: Facts) -> Decision:
             if name in again or name in begun
         ),
         stop=_stopped(facts, results, found),
+        waiting=len(able) - len(begun),
     )
 
 
-def _reserved(facts: Facts, results: Results) -> dict[str, StepResult]:
-    return {step: reservation(facts, step, results.get(step)) for step in starting(facts, results)}
+def _reserved(facts: Facts, results: Results, able: tuple[str, ...]) -> dict[str, StepResult]:
+    """The first of the ready that find a slot."""
+    return {
+        step: reservation(facts, step, results.get(step))
+        for step in able[: slots_free(facts, results)]
+    }
 
 
 def _in_plan_order(facts: Facts, results: Results) -> dict[str, StepResult]:

@@ -33,11 +33,6 @@ def slots_free(facts: Facts, results: Results) -> int:
     return max(0, facts.limit - slots_held(facts, results))
 
 
-def starting(facts: Facts, results: Results) -> tuple[str, ...]:
-    """The steps to reserve: the first of the ready that find a slot."""
-    return ready(facts, results)[: slots_free(facts, results)]
-
-
 def unmade(facts: Facts, results: Results) -> tuple[StepResult, ...]:
     """Reservations without a child: reserved is started, so each will be created."""
     return tuple(
