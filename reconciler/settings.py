@@ -6,16 +6,14 @@ version cannot do is refused, never silently ignored.
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from reconciler import commandline
 from reconciler.errors import UsageError
 from reconciler.flags import LATER, RUN
-
-POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 _ANY = ("https", "ssh", "file", "http")
 _BELONGS_TO: Mapping[str, tuple[str, ...]] = {
@@ -72,18 +70,18 @@ class Settings:
     verbosity: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the process runs: what a namespace that was not named defaults to."""
+class Home(Protocol):
+    """Where the cluster's credentials come from, and the namespace they name, empty for none."""
 
-    pod_namespace: str | None
-    context_namespace: Callable[[Path | None, str | None], str | None]
+    @property
+    def namespace(self) -> str: ...
+
+    @property
+    def in_pod(self) -> bool: ...
 
 
-def read(
-    argv: Sequence[str], place: Place, environment: Mapping[str, str] = os.environ
-) -> Settings:
-    """The settings of one run.
+def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> argparse.Namespace:
+    """Every flag of a run with its value, each by itself and all together possible.
 
     Raises:
         UsageError: what is wrong, where, and what is allowed.
@@ -91,7 +89,16 @@ def read(
     values = commandline.given(RUN, argv, environment)
     _refuse_later(values)
     _check_source(values)
-    namespace = _namespace(values, place)
+    return values
+
+
+def settle(values: argparse.Namespace, home: Home) -> Settings:
+    """The settings of one run: flags, and for the namespaces that were not named, its home.
+
+    Raises:
+        UsageError: nothing says where the state of the run lives.
+    """
+    namespace = None if values.all_namespaces else values.namespace or home.namespace or "default"
     return Settings(
         source_url=values.source_url,
         source_ref=values.source_ref,
@@ -106,7 +113,7 @@ def read(
         kubeconfig=values.kubeconfig,
         context=values.context,
         namespace=namespace,
-        state_namespace=_state_namespace(values, place, namespace),
+        state_namespace=_state_namespace(values, home, namespace),
         selector=values.selector,
         request_timeout=values.request_timeout,
         max_concurrent_steps=values.max_concurrent_steps,
@@ -126,21 +133,10 @@ def _lease_name(values: argparse.Namespace) -> str | None:
     return None if values.no_lease else values.lease_name or f"reconciler-{values.source_name}"
 
 
-def _namespace(values: argparse.Namespace, place: Place) -> str | None:
-    """`-n`, else the pod's own, else the context's, else `default`; None for all."""
-    if values.all_namespaces:
-        return None
-    return str(
-        values.namespace
-        or place.pod_namespace
-        or place.context_namespace(values.kubeconfig, values.context)
-        or "default"
-    )
-
-
-def _state_namespace(values: argparse.Namespace, place: Place, namespace: str | None) -> str:
+def _state_namespace(values: argparse.Namespace, home: Home, namespace: str | None) -> str:
     """Where Lease, head and pause live: named, else the pod's own, else the run's."""
-    state = values.state_namespace or place.pod_namespace or namespace
+    own = home.namespace if home.in_pod else ""
+    state = values.state_namespace or own or namespace
     if state is None:
         raise UsageError(
             "--all-namespaces outside a pod needs --state-namespace: "
