@@ -22,7 +22,10 @@ _TERM = re.compile(r"([0-9]+)(ms|h|m|s)")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One reason why a definition is refused. `field` is a path, as in `steps[2].dependsOn`."""
+    """One reason why a definition is refused.
+
+    `field` is its path in the object, as in `spec.workflowDefinition.steps[2].dependsOn[0]`.
+    """
 
     field: str
     message: str
@@ -90,17 +93,7 @@ def _findings(spec: WorkflowSpec) -> Iterator[Finding]:
         yield from _parameters(step, path)
         yield from _out_of_bounds(step.timeout, f"{path}.timeout", STEP_TIMEOUT_BOUNDS, step.name)
     yield from _out_of_bounds(spec.timeout, "spec.timeout", WORKFLOW_TIMEOUT_BOUNDS)
-    for field, named in (
-        ("approvals", [approval.step for approval in spec.approvals]),
-        ("assumeCompleted", spec.assume_completed),
-    ):
-        for index, name in enumerate(named):
-            if name not in names:
-                yield Finding(
-                    f"spec.{field}[{index}]",
-                    f"{field} names {name!r}, which is no step",
-                    "MissingStep",
-                )
+    yield from _named_elsewhere(spec, names)
 
 
 def _duplicates(steps: Sequence[Step]) -> Iterator[Finding]:
@@ -114,6 +107,26 @@ def _duplicates(steps: Sequence[Step]) -> Iterator[Finding]:
                 "DuplicateStep",
                 step.name,
             )
+
+
+def _named_elsewhere(spec: WorkflowSpec, names: set[str]) -> Iterator[Finding]:
+    """The lists that name steps; the server takes no two approvals of one step either."""
+    approved = [approval.step for approval in spec.approvals]
+    for index, name in enumerate(approved):
+        if name in approved[:index]:
+            yield Finding(
+                f"spec.approvals[{index}].step",
+                f"approvals name {name!r} twice",
+                "DuplicateApproval",
+            )
+    for field, named in (("approvals", approved), ("assumeCompleted", spec.assume_completed)):
+        for index, name in enumerate(named):
+            if name not in names:
+                yield Finding(
+                    f"spec.{field}[{index}]{'.step' if field == 'approvals' else ''}",
+                    f"{field} names {name!r}, which is no step",
+                    "MissingStep",
+                )
 
 
 def _dependencies(step: Step, path: str, names: set[str]) -> Iterator[Finding]:
@@ -137,7 +150,7 @@ def _parameters(step: Step, path: str) -> Iterator[Finding]:
     stated = (step.parameters or Parameters()).stated
     action = ACTIONS.get(step.action)
     wanted = action.parameters if action else "custom"
-    if action is None and stated != ("custom",):
+    if action is None and "custom" not in stated:
         yield Finding(
             f"{path}.action",
             f"action {step.action!r} is not in the catalogue ({', '.join(ACTIONS)}); "
@@ -226,9 +239,10 @@ def _cycle(steps: Sequence[Step], ordered: set[str]) -> Finding:
         trail.append(name)
         name = next(each for each in stuck[name].depends_on if each in stuck)
     cycle = trail[trail.index(name) :]
-    start = min(range(len(cycle)), key=lambda at: list(stuck).index(cycle[at]))
+    place = {step.name: index for index, step in enumerate(steps)}
+    start = min(range(len(cycle)), key=lambda at: place[cycle[at]])
     cycle = [*cycle[start:], *cycle[:start]]
-    index = next(at for at, step in enumerate(steps) if step.name == cycle[0])
+    index = place[cycle[0]]
     return Finding(
         f"spec.workflowDefinition.steps[{index}].dependsOn",
         f"the steps depend on each other in a cycle: {' -> '.join([*cycle, cycle[0]])}",
