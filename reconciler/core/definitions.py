@@ -6,11 +6,32 @@ The content of a document is hashed as it is stated, so comments, order and form
 nothing, and neither does a new release of ours.
 """
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.core.api import WorkflowSpec
+from reconciler.core.envelope import (
+    DEFINITION,
+    EXECUTION,
+    KINDS,
+    RERUN,
+    RUN_POLICY,
+    envelope_findings,
+    mapping,
+    text,
+)
+from reconciler.core.plan import Finding
+from reconciler.core.specs import read_spec
+
+CONTROLS = ("suspend", "cancel", "approvals")
+
+_FORM = "v1"  # of the content; another form would start everything once more
+_MAX_RUN_NAME = 63  # the name of a run is a label value too
+_RUN_HASH = 10
+_MAX_FINDINGS = 20  # a document; beyond it is seldom more than the same slip again
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +93,198 @@ class Definitions:
     definitions: tuple[Definition, ...]
     problems: tuple[Problem, ...]
     elsewhere: int = 0
+
+
+def read(documents: Iterable[Document], namespace: str | None) -> Definitions:
+    """Every document as a definition or as problems, in the order of the documents.
+
+    `namespace` is the run's, None for all: a document of another is refused, and one that states
+    none goes there. Two of one name harm each other: neither is applied.
+    """
+    readings = tuple(_read_one(document, namespace) for document in documents)
+    clashes = _clashes(readings)
+    definitions: list[Definition] = []
+    problems: list[Problem] = []
+    for reading, clash in zip(readings, clashes, strict=True):
+        if reading.definition and not clash:
+            definitions.append(reading.definition)
+        else:
+            problems.extend(_told(reading, (*clash, *reading.findings)))
+    return Definitions(tuple(definitions), tuple(problems))
+
+
+def content_of(namespace: str, spec: Mapping[str, object], rerun: str | None) -> str:
+    """The hash of what one run stands for: as stated, namespace empty and rerun None where not.
+
+    What may change under a run that exists (suspend, cancel, approvals) is no part of it.
+    """
+    stated: dict[str, object] = {
+        "spec": {key: spec[key] for key in spec if key not in (*CONTROLS, RUN_POLICY)}
+    }
+    if namespace:
+        stated["namespace"] = namespace
+    if rerun is not None:
+        stated["rerun"] = rerun
+    return _hash(stated)
+
+
+def controls_of(spec: Mapping[str, object]) -> str:
+    """The hash of suspend, cancel and approvals as they are stated."""
+    return _hash({key: spec[key] for key in CONTROLS if key in spec})
+
+
+def run_name(name: str, content: str) -> str:
+    """The run of a definition's content: the name, cut so that the whole fits a label value."""
+    digest = content.partition(":")[2][:_RUN_HASH]
+    return f"{name[: _MAX_RUN_NAME - 1 - _RUN_HASH].rstrip('-.')}-{digest}"
+
+
+def _hash(stated: Mapping[str, object]) -> str:
+    text = json.dumps(stated, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return f"{_FORM}:{hashlib.sha256(text.encode('ascii')).hexdigest()}"
+
+
+# --- one document ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One document as read: the name it claims, if any, and a definition or findings."""
+
+    document: Document
+    namespace: str
+    name: str
+    definition: Definition | None
+    findings: tuple[Finding, ...]
+
+
+def _read_one(document: Document, namespace: str | None) -> _Reading:
+    findings = envelope_findings(document.value, namespace)
+    value = mapping(document.value)
+    if value.get("kind") not in KINDS:
+        return _Reading(document, "", "", None, findings)
+    metadata = mapping(value.get("metadata"))
+    effective = text(metadata.get("namespace")) or namespace or ""
+    definition = None
+    if isinstance(value.get("spec"), Mapping):
+        spec = mapping(value["spec"])
+        if value["kind"] == DEFINITION:
+            spec = {key: spec[key] for key in spec if key != RUN_POLICY}
+        model, refused = read_spec(spec)
+        findings = (*findings, *refused)
+        if model and not findings:
+            definition = _definition(document, effective, spec, model)
+    return _Reading(document, effective, text(metadata.get("name")), definition, findings)
+
+
+def _definition(
+    document: Document, namespace: str, spec: Mapping[str, object], model: WorkflowSpec
+) -> Definition:
+    """The definition of a document in which nothing was found."""
+    value = mapping(document.value)
+    metadata = mapping(value["metadata"])
+    annotations = _strings(metadata.get("annotations"))
+    name = text(metadata["name"])
+    content = content_of(text(metadata.get("namespace")), spec, annotations.get(RERUN))
+    once = value["kind"] == EXECUTION
+    return Definition(
+        kind=EXECUTION if once else DEFINITION,
+        namespace=namespace,
+        name=name,
+        run=name if once else run_name(name, content),
+        content=content,
+        controls=controls_of(spec),
+        path=document.path,
+        line=document.line,
+        blob=document.blob,
+        spec=spec,
+        model=model,
+        annotations=annotations,
+        labels=_strings(metadata.get("labels")),
+    )
+
+
+def _strings(value: object) -> dict[str, str]:
+    return {key: text(each) for key, each in mapping(value).items()}
+
+
+# --- two of one name ------------------------------------------------------------------------
+
+
+def _clashes(readings: Sequence[_Reading]) -> tuple[tuple[Finding, ...], ...]:
+    """For each reading, why it must not be applied beside the others.
+
+    A document that is refused still claims its name: which of the two is meant is not ours to
+    guess.
+    """
+    named: dict[tuple[str, str], list[_Reading]] = {}
+    runs: dict[tuple[str, str], list[_Reading]] = {}
+    for reading in readings:
+        if reading.name:
+            named.setdefault((reading.namespace, reading.name), []).append(reading)
+        if reading.definition:
+            runs.setdefault((reading.namespace, reading.definition.run), []).append(reading)
+    return tuple(tuple(_clash(reading, named, runs)) for reading in readings)
+
+
+_Claims = Mapping[tuple[str, str], Sequence[_Reading]]
+
+
+def _clash(reading: _Reading, named: _Claims, runs: _Claims) -> Iterator[Finding]:
+    """At most one: who shares a name is not told about the name of its run too."""
+    other = _other(reading, named.get((reading.namespace, reading.name), ()))
+    if other:
+        yield Finding(
+            "metadata.name",
+            f"the name {reading.namespace}/{reading.name} is used twice, also in {other}: "
+            "neither is applied",
+            "DuplicateName",
+        )
+    elif reading.definition:
+        run = reading.definition.run
+        other = _other(reading, runs[reading.namespace, run])
+        if other:
+            yield Finding(
+                "metadata.name",
+                f"its run would be named {run}, as that of {other}: neither is applied; "
+                "give one of them another name",
+                "DuplicateName",
+            )
+
+
+def _other(reading: _Reading, claimants: Sequence[_Reading]) -> str:
+    """Where the first other claimant stands, or nothing."""
+    return next(
+        (f"{each.document.path}:{each.document.line}" for each in claimants if each is not reading),
+        "",
+    )
+
+
+# --- told -----------------------------------------------------------------------------------
+
+
+def _told(reading: _Reading, findings: Sequence[Finding]) -> Iterator[Problem]:
+    for finding in findings[:_MAX_FINDINGS]:
+        yield _problem(reading, finding)
+    left = len(findings) - _MAX_FINDINGS
+    if left > 0:
+        yield _problem(reading, Finding("", f"and {left} more like these", findings[-1].reason))
+
+
+def _problem(reading: _Reading, finding: Finding) -> Problem:
+    return Problem(
+        path=reading.document.path,
+        line=_line(reading.document, finding.field),
+        message=finding.text,
+        field=finding.field,
+        reason=finding.reason,
+        namespace=reading.namespace,
+        name=reading.name,
+    )
+
+
+def _line(document: Document, field: str) -> int:
+    """Where a field stands; one that is missing: where its nearest parent does."""
+    while field and field not in document.lines:
+        field = field[: max(field.rfind("."), field.rfind("["), 0)]
+    return document.lines.get(field, document.line)

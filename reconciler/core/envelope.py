@@ -1,0 +1,223 @@
+"""What stands around a spec: kind, metadata, run policy -> findings (contract 5).
+
+A feature that is not there yet is refused by name, never ignored: a document that asks for it
+would run differently from what it says.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from reconciler.core.api import OBJECT_NAME_PATTERN, WORKFLOW_API
+from reconciler.core.plan import Finding
+from reconciler.core.specs import INVALID, printable
+
+DEFINITION: Literal["WorkflowDefinition"] = "WorkflowDefinition"
+EXECUTION: Literal["WorkflowExecution"] = "WorkflowExecution"
+KINDS = (DEFINITION, EXECUTION)
+RERUN = "kubernaut.ai/rerun"
+RUN_POLICY = "runPolicy"
+
+_OURS = "kubernaut.ai/"
+_UNSUPPORTED = "NotSupported"
+_MAX_NAME = 253
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+_KEY = re.compile(
+    r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """The value where it is a mapping, an empty one where it is anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text(value: object) -> str:
+    """The value where it is text, nothing where it is anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def envelope_findings(value: object, namespace: str | None) -> tuple[Finding, ...]:
+    """Everything wrong with a document but for its spec.
+
+    `namespace` is the run's, None for all. Of a kind that is not read nothing else is told.
+    """
+    if not isinstance(value, Mapping):
+        return (Finding("", "a document is a mapping: apiVersion, kind, metadata, spec", INVALID),)
+    if value.get("kind") not in KINDS:
+        return (_unknown_kind(value.get("kind")),)
+    metadata = value.get("metadata")
+    return (
+        *_outermost(value),
+        *(_metadata(metadata, namespace) if isinstance(metadata, Mapping) else ()),
+        *(_run_policy(value) if value["kind"] == DEFINITION else ()),
+        *_not_yet(mapping(value.get("spec"))),
+    )
+
+
+def _unknown_kind(kind: object) -> Finding:
+    named = f"kind {printable(kind)} is not read here" if kind else "kind is required"
+    return Finding(
+        "kind",
+        f"{named}: only {' and '.join(KINDS)} of {WORKFLOW_API} are; "
+        "keep other files outside the source's paths",
+        "UnknownKind",
+    )
+
+
+def _outermost(value: Mapping[str, object]) -> Iterator[Finding]:
+    if value.get("apiVersion") != WORKFLOW_API:
+        yield Finding("apiVersion", f"apiVersion must be {WORKFLOW_API}", "UnknownKind")
+    for key in value:
+        if key not in ("apiVersion", "kind", "metadata", "spec"):
+            why = "is never read from git" if key == "status" else "is no field that is known here"
+            yield Finding(printable(key), f"{printable(key)} {why}: leave it out", INVALID)
+    for key in ("metadata", "spec"):
+        if not isinstance(value.get(key), Mapping):
+            yield Finding(key, f"{key} is required, a mapping", INVALID)
+
+
+# --- metadata -------------------------------------------------------------------------------
+
+
+def _metadata(metadata: Mapping[str, object], namespace: str | None) -> Iterator[Finding]:
+    for key in metadata:
+        if key not in ("name", "namespace", "labels", "annotations"):
+            path = f"metadata.{printable(key)}"
+            yield Finding(
+                path,
+                f"{path} is not taken from git: name, namespace, labels and annotations are",
+                INVALID,
+            )
+    name = text(metadata.get("name"))
+    if len(name) > _MAX_NAME or not re.fullmatch(OBJECT_NAME_PATTERN, name):
+        yield Finding(
+            "metadata.name",
+            "metadata.name is required: a-z, 0-9, '-' and '.', beginning and ending with a letter "
+            f"or a digit, at most {_MAX_NAME} characters",
+            INVALID,
+        )
+    yield from _namespace(metadata.get("namespace"), namespace)
+    yield from _labels(metadata.get("labels"))
+    yield from _annotations(metadata.get("annotations"))
+
+
+def _namespace(stated: object, namespace: str | None) -> Iterator[Finding]:
+    path = "metadata.namespace"
+    if stated is None:
+        if namespace is None:
+            yield Finding(
+                path,
+                "metadata.namespace is required in a run over all namespaces: state it, "
+                "or run with --namespace",
+                "NamespaceMissing",
+            )
+    elif not _NAMESPACE.fullmatch(text(stated)):
+        yield Finding(
+            path,
+            "metadata.namespace must be a-z, 0-9 and '-', beginning and ending with a letter or a "
+            "digit, at most 63 characters",
+            INVALID,
+        )
+    elif namespace not in (None, stated):
+        yield Finding(
+            path,
+            f"the document is for namespace {stated}, the run is for {namespace}: "
+            "leave the namespace out, or keep the document in another source",
+            "OtherNamespace",
+        )
+
+
+def _labels(labels: object) -> Iterator[Finding]:
+    for path, key, value in _entries(labels, "metadata.labels"):
+        if key is None or not _KEY.fullmatch(key):
+            yield Finding(path, f"{path} must be a mapping of label names to text", INVALID)
+        elif key.startswith(_OURS):
+            yield Finding(path, f"{path} is set by the reconciler: leave it out", INVALID)
+        elif not isinstance(value, str) or not _LABEL.fullmatch(value):
+            yield Finding(
+                path,
+                f"{path} must be text of letters, digits, '-', '_' and '.', at most 63 characters; "
+                "a number, true or false needs quotes to be text",
+                INVALID,
+            )
+
+
+def _annotations(annotations: object) -> Iterator[Finding]:
+    for path, key, value in _entries(annotations, "metadata.annotations"):
+        if key is None or not _KEY.fullmatch(key):
+            yield Finding(path, f"{path} must be a mapping of annotation names to text", INVALID)
+        elif key == f"{_OURS}clusters":
+            yield Finding(
+                path,
+                f"{key} is not supported yet: this document would be applied to every cluster; "
+                "leave the annotation out, or keep the document in a source of its own",
+                _UNSUPPORTED,
+            )
+        elif key.startswith(_OURS) and key != RERUN:
+            yield Finding(
+                path, f"{key} is not known here: of {_OURS} a document states {RERUN} only", INVALID
+            )
+        elif not isinstance(value, str):
+            yield Finding(
+                path,
+                f"{path} must be text; a number, true or false needs quotes to be text",
+                INVALID,
+            )
+
+
+def _entries(value: object, path: str) -> Iterator[tuple[str, str | None, object]]:
+    """Path, key and value of each entry; key None where it is no mapping. Nothing is fine."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield f"{path}.{printable(key)}", key, each
+    elif value is not None:
+        yield path, None, value
+
+
+# --- features that a later release brings ---------------------------------------------------
+
+
+def _run_policy(value: Mapping[str, object]) -> Iterator[Finding]:
+    """How the runs of a definition follow each other: Queue, for now."""
+    spec = mapping(value.get("spec"))
+    if RUN_POLICY not in spec:
+        return
+    path = f"spec.{RUN_POLICY}"
+    if not isinstance(spec[RUN_POLICY], Mapping):
+        yield Finding(path, f"{RUN_POLICY} must be a mapping", INVALID)
+    for key, stated in mapping(spec[RUN_POLICY]).items():
+        where = f"{path}.{printable(key)}"
+        if key == "concurrency" and stated == "Queue":
+            continue
+        if key == "concurrency" and stated == "Replace":
+            yield Finding(
+                where,
+                "runPolicy.concurrency: Replace is not supported yet, only Queue is: the current "
+                "content waits until the run before it is settled",
+                _UNSUPPORTED,
+            )
+        elif key == "concurrency":
+            yield Finding(where, "runPolicy.concurrency must be Queue", INVALID)
+        elif key == "history":
+            yield Finding(
+                where,
+                "runPolicy.history is not supported yet: no run is deleted; leave it out",
+                _UNSUPPORTED,
+            )
+        else:
+            yield Finding(
+                where,
+                f"runPolicy.{printable(key)} is no field that is known here; known is concurrency",
+                INVALID,
+            )
+
+
+def _not_yet(spec: Mapping[str, object]) -> Iterator[Finding]:
+    if "ttlSecondsAfterSettled" in spec:
+        yield Finding(
+            "spec.ttlSecondsAfterSettled",
+            "ttlSecondsAfterSettled is not supported yet: no run is deleted; leave it out",
+            _UNSUPPORTED,
+        )
