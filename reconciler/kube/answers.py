@@ -48,6 +48,7 @@ class _Refusal:
     message: str = ""
     name: str = ""
     kind: str = ""
+    fields: frozenset[str] = frozenset()
     retry_after: float | None = None
 
     @property
@@ -77,8 +78,11 @@ class _Refusal:
         return self.status == HTTPStatus.CONFLICT and self.reason == "AlreadyExists"
 
     @property
-    def depends_on_what_was_read(self) -> bool:
-        return self.request.verb in (Verb.UPDATE, Verb.PATCH, Verb.APPLY, Verb.DELETE)
+    def not_what_was_read(self) -> bool:
+        """A 409; and 422 is what a patch with another uid is answered, it is no bad request."""
+        return self.request.verb in (Verb.UPDATE, Verb.PATCH, Verb.APPLY, Verb.DELETE) and (
+            self.status == HTTPStatus.CONFLICT or "metadata.uid" in self.fields
+        )
 
     @property
     def names_the_object(self) -> bool:
@@ -106,10 +110,7 @@ _TABLE: tuple[tuple[Callable[[_Refusal], bool], Callable[[_Refusal], ClusterErro
     (lambda it: it.lasting_500, _refused),
     (lambda it: it.of_the_moment, _transient),
     (lambda it: it.collision, lambda it: AlreadyExists(it.text)),
-    (
-        lambda it: it.status == HTTPStatus.CONFLICT and it.depends_on_what_was_read,
-        lambda it: Conflict(it.text),
-    ),
+    (lambda it: it.not_what_was_read, lambda it: Conflict(it.text)),
     (lambda it: it.status == HTTPStatus.CONFLICT, _transient),
     (
         lambda it: it.status == HTTPStatus.GONE and it.request.verb is Verb.LIST,
@@ -158,8 +159,15 @@ def _refusal(request: Request, response: Response) -> _Refusal:
         message=str(told.get("message") or ""),
         name=str(details.get("name") or ""),
         kind=str(details.get("kind") or ""),
+        fields=_fields(details.get("causes")),
         retry_after=_retry_after(response),
     )
+
+
+def _fields(causes: object) -> frozenset[str]:
+    """What the server found fault with."""
+    found = causes if isinstance(causes, list) else ()
+    return frozenset(str(each.get("field")) for each in found if isinstance(each, dict))
 
 
 def _status_in(body: bytes) -> Mapping[str, Any]:

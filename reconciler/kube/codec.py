@@ -242,7 +242,7 @@ def event_body(event: Event, at: datetime, instance: str) -> Json:
         # The server appends five letters and cuts what is before them to 58 characters.
         "metadata": {
             "namespace": namespace,
-            "generateName": f"{regarding.name[:50].rstrip('.-')}.",
+            "generateName": f"{regarding.name[:50].rstrip('.-')}-",
         },
         "eventTime": micro_time(at),
         "reportingController": "reconciler.kubernaut.ai",
