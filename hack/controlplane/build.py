@@ -6,11 +6,12 @@ short leaves nothing that looks finished. Go's own caches stay where the user ha
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
-from hack.controlplane import golang, locks
+from hack.controlplane import daemons, golang, locks
 from hack.controlplane.modules import Module
 from hack.controlplane.places import cache
 from hack.controlplane.progress import Progress, duration, say
@@ -43,7 +44,10 @@ def _build(module: Module) -> None:
     total = _to_compile(program, module)
     _check_disk(program, module, total)
     module.home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=module.home.parent, prefix=".building-") as folder:
+    unfinished = f".building-{module.name}-"
+    for left in module.home.parent.glob(f"{unfinished}*"):  # by a build that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=module.home.parent, prefix=unfinished) as folder:
         output = Path(folder) / module.name
         command = [program, "build", "-v", *module.flags, "-o", output, module.main]
         _compile([str(part) for part in command], module, total)
@@ -95,7 +99,12 @@ def _compile(command: list[str], module: Module, total: int) -> None:
     progress = Progress(f"Building {module.name}", total)
     told: list[str] = []
     with subprocess.Popen(
-        command, cwd=module.folder, env=golang.environment(), stderr=subprocess.PIPE, text=True
+        command,
+        cwd=module.folder,
+        env=golang.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=daemons.dies_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one thread
     ) as process:
         try:
             for line in process.stderr or ():

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     command: Callable[[argparse.Namespace], int] = parsed.command
     try:
         return command(parsed)
-    except Trouble as trouble:
+    except (Trouble, OSError) as trouble:  # OSError: a full disk, a folder of somebody else's
         say(f"hack/cluster: {trouble}")
         return 1
     except KeyboardInterrupt:

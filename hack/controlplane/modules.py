@@ -22,6 +22,7 @@ class Module:
     pin: str  # the module whose version is "the" version
     programs: tuple[str, ...]  # links to the file; a file looks at the name it is called by
     gigabytes: float  # of disk that a first build takes, caches included
+    stamps: tuple[str, ...] = ()  # variables that hold the version; a release sets them as well
 
     @property
     def folder(self) -> Path:
@@ -51,15 +52,10 @@ class Module:
     @property
     def flags(self) -> tuple[str, ...]:
         """Flags of `go build` that change what comes out."""
-        stamp = ""
-        if self.name == "kubernetes":  # unstamped it calls itself v0.0.0, which Helm refuses
-            major, minor, _ = self.version.removeprefix("v").split(".")
-            where = "-X k8s.io/component-base/version."
-            stamp = (
-                f" {where}gitVersion={self.version} {where}gitMajor={major}"
-                f" {where}gitMinor={minor} {where}gitTreeState=clean"
-            )
-        return "-trimpath", "-ldflags", f"-s -w{stamp}"
+        major, minor, _ = self.version.removeprefix("v").split(".")
+        known = {"version": self.version, "major": major, "minor": minor}
+        stamps = "".join(f" -X {stamp.format(**known)}" for stamp in self.stamps)
+        return "-trimpath", "-ldflags", f"-s -w{stamps}"
 
     @property
     def key(self) -> str:
@@ -82,6 +78,13 @@ KUBERNETES = Module(
     pin="k8s.io/kubernetes",
     programs=("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     gigabytes=5,
+    # Unstamped it calls itself v0.0.0, which neither Helm nor kubectl understands.
+    stamps=(
+        "k8s.io/component-base/version.gitVersion={version}",
+        "k8s.io/component-base/version.gitMajor={major}",
+        "k8s.io/component-base/version.gitMinor={minor}",
+        "k8s.io/component-base/version.gitTreeState=clean",
+    ),
 )
 KWOK = Module(
     name="kwok",
@@ -96,4 +99,5 @@ HELM = Module(
     pin="helm.sh/helm/v4",
     programs=("helm",),
     gigabytes=2.5,
+    stamps=("helm.sh/helm/v4/internal/version.version={version}",),
 )
