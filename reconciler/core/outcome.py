@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
@@ -129,6 +129,16 @@ class Outcome:
             (self.strict and self.reported > 0, ExitCode.REPORTED),
         )
         return next((code for holds, code in rows if holds), ExitCode.DONE)
+
+    def after(self, earlier: "Outcome") -> "Outcome":
+        """This pass as the last of its run: what went wrong in an earlier one stays true."""
+        return replace(
+            self,
+            bug=self.bug or earlier.bug,
+            cluster_failed=self.cluster_failed or earlier.cluster_failed,
+            source_ready=False if earlier.source_ready is False else self.source_ready,
+            reported=self.reported + earlier.reported,
+        )
 
     @property
     def succeeded(self) -> bool:

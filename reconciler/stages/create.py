@@ -64,6 +64,12 @@ class Created:
     unreachable: int = 0
     truncated: bool = False
 
+    @property
+    def errors(self) -> tuple[CreationError, ...]:
+        """Why children were not created, one each."""
+        unanswered = (CreationError.UNREACHABLE,) * self.unreachable
+        return (*(refusal.kind for refusal in self.refused), *unanswered)
+
 
 def create(
     world: World, workflow: WorkflowExecution, decision: Decision, not_after: datetime

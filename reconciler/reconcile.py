@@ -1,0 +1,172 @@
+"""Stages 5 to 8 for one workflow: decide, reserve, create, report (contract 1).
+
+Whatever is wrong with a workflow stays with it (I11). The effects stand here in the one order that
+neither a crash between two of them nor a second run can break.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from reconciler.core.api import Phase, WorkflowExecution
+from reconciler.core.decide import Decision, decide
+from reconciler.core.facts import Children, Facts
+from reconciler.core.outcome import Stage
+from reconciler.core.plan import plan
+from reconciler.core.status import already_ran, refused
+from reconciler.core.tally import Handled
+from reconciler.errors import ClusterError, Conflict, DeadlinePassed, ReconcilerError
+from reconciler.seams import World
+from reconciler.settings import Settings
+from reconciler.stages import records
+from reconciler.stages.create import Created, ask_to_stop, create
+from reconciler.stages.observe import Observed, Seen, look_up
+from reconciler.stages.report import report
+from reconciler.stages.reserve import reserve
+from reconciler.stopwatch import Stopwatch
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What every workflow of a pass is handled with."""
+
+    world: World
+    settings: Settings
+    observed: Observed
+    watch: Stopwatch
+    paused: bool
+
+
+def handle(this: Pass, seen: Seen) -> Handled:
+    """One workflow, as it was left; raises nothing."""
+    workflow = seen.workflow
+    untouched = Handled(workflow, workflow.status)
+    try:
+        return survive(
+            "{}/{}".format(*workflow.key),
+            lambda: _reconcile(this, seen),
+            replace(untouched, bug=True),
+        )
+    except Conflict as error:
+        _log.info("left to the next run: %s", error)
+        return replace(untouched, conflict=True)
+    except DeadlinePassed:
+        return replace(untouched, truncated=True)
+    except ClusterError as error:
+        _log.warning("%s/%s: %s", *workflow.key, error)
+        return replace(untouched, problem=str(error))
+
+
+def survive(met_at: str, act: Callable[[], T], instead: T) -> T:
+    """What `act` returns; after a bug of ours, told with its traceback, `instead`.
+
+    The one place where anything is caught: the others go on, and the run exits 70.
+    """
+    try:
+        return act()
+    except ReconcilerError:
+        raise
+    except Exception:  # noqa: BLE001 - one workflow must never stop another (I11)
+        _log.exception("a bug of ours, met at %s; please report it", met_at)
+        return instead
+
+
+def _reconcile(this: Pass, seen: Seen) -> Handled:
+    """Stages 5 to 8 for one workflow. A crash between any two is healed by the next run."""
+    world, workflow = this.world, seen.workflow
+    if workflow.status.phase is Phase.NEW:
+        answer = _admission(this, workflow)
+        if answer is records.Answer.WAITS:
+            return Handled(workflow, workflow.status)
+        if answer is records.Answer.ALREADY_RAN:
+            return _end(this, workflow)
+    with this.watch.time(Stage.DECIDE):
+        facts = _facts(this, workflow, look_up(world.cluster, seen))
+        decision = decide(facts)
+    handled = Handled(workflow, decision.status, limit=facts.limit, waiting=decision.waiting)
+    if this.settings.dry_run or decision.idle:
+        _tell_plan(workflow, decision)
+        return handled
+    return _carry_out(this, handled, decision)
+
+
+def _carry_out(this: Pass, handled: Handled, decision: Decision) -> Handled:
+    """The effects of a decision, in the one order that a crash or a second run cannot break."""
+    world, workflow = this.world, handled.workflow
+    written, created = workflow, Created()
+    if decision.changed:
+        with this.watch.time(Stage.RESERVE):
+            written = reserve(world, workflow, decision.status)
+        # a crash here: slots are reserved and no child is there; the next run creates them.
+        with this.watch.time(Stage.CREATE):
+            created = create(world, written, decision, this.observed.not_after)
+    ask_to_stop(world, decision.stop)
+    if created.refused:
+        written = _refuse(world, written, created)
+    with this.watch.time(Stage.REPORT):
+        if decision.changed:
+            report(world, workflow, written, created.made)
+        if written.status.settled:
+            records.conclude(world.cluster, written)
+    return replace(
+        handled,
+        status=written.status,
+        created=created.made,
+        creation_errors=created.errors,
+        truncated=created.truncated,
+    )
+
+
+def _admission(this: Pass, workflow: WorkflowExecution) -> records.Answer:
+    """Whether a workflow may be planned: of a source, only when its record says so (I12)."""
+    if workflow.deleting or this.paused:
+        return records.Answer.WAITS
+    if this.settings.dry_run:
+        return records.Answer.MAY_PLAN
+    with this.watch.time(Stage.RESERVE):
+        admission = records.admit(this.world.cluster, workflow)
+    if admission.why:
+        _log.info("%s/%s waits: %s", *workflow.key, admission.why)
+    return admission.answer
+
+
+def _end(this: Pass, workflow: WorkflowExecution) -> Handled:
+    """One status write, and nothing of it runs."""
+    status = already_ran(_facts(this, workflow, Children()))
+    if not this.settings.dry_run:
+        written = reserve(this.world, workflow, status)
+        report(this.world, workflow, written, ())
+    return Handled(workflow, status)
+
+
+def _refuse(world: World, written: WorkflowExecution, created: Created) -> WorkflowExecution:
+    """The one case of a second status write in a pass: the server refused a creation."""
+    status = written.status
+    for refusal in created.refused:
+        _log.warning("%s/%s: step %s: %s", *written.key, refusal.step, refusal.error)
+        status = refused(status, refusal.step, refusal.final, refusal.error)
+    # a crash here: the step stays reserved and the next run is refused again.
+    return reserve(world, written, status)
+
+
+def _facts(this: Pass, workflow: WorkflowExecution, children: Children) -> Facts:
+    return Facts(
+        workflow=workflow,
+        plan=plan(workflow.spec),
+        children=children,
+        now=this.observed.now,
+        cap=this.settings.max_concurrent_steps,
+        timed=this.observed.timed,
+        paused=this.paused,
+    )
+
+
+def _tell_plan(workflow: WorkflowExecution, decision: Decision) -> None:
+    """A dry run says what it would have done; an idle one has nothing to say."""
+    if decision.changed:
+        steps = ", ".join(creation.result.step_name for creation in decision.create) or "no step"
+        _log.info("%s/%s: would start %s: %s", *workflow.key, steps, decision.status.message)
