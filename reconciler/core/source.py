@@ -1,16 +1,16 @@
-"""A source at one moment: its head, what was read of it, and what each document calls for.
+"""A source at one moment: its head, and everything else that was read of it.
 
 The head says how far the applies of a commit came; its write, by the resourceVersion that was read,
 is the fence of a run's applies (contract 5). Decisions here are values: no I/O, no clock.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from reconciler.core.api import Metadata, WorkflowExecution, WorkflowRecord
+from reconciler.core.api import Metadata, WorkflowExecution, WorkflowRecord, rfc3339
 from reconciler.core.definitions import Definitions
 
 CHECKED_EVERY = timedelta(hours=1)  # how often a source that stands still is looked at again
@@ -36,6 +36,9 @@ class SourceSettings:
     def flags(self) -> str:
         """Flags that change what is applied: with others a commit is applied anew."""
         return f"namespace={self.namespace or '*'}"
+
+
+# --- the head -------------------------------------------------------------------------------
 
 
 class HeadState(StrEnum):
@@ -65,6 +68,123 @@ class Head:
     uid: str = ""
     version: str = ""
 
+    @property
+    def new(self) -> bool:
+        return not self.version
+
+    @property
+    def unfinished(self) -> bool:
+        return self.state is HeadState.APPLYING
+
+    def due(self, now: datetime) -> bool:
+        """Whether the hourly look is due; a check in the future is another clock's."""
+        return self.checked is None or not timedelta(0) <= now - self.checked < CHECKED_EVERY
+
+    def of(self, settings: SourceSettings) -> bool:
+        """Whether it was written for this URL and these paths; a new one is anybody's."""
+        return self.new or (self.url, self.paths) == (settings.url, _sorted(settings.paths))
+
+    def stands(self, settings: SourceSettings) -> bool:
+        """Whether the commit in work was applied whole, with these flags and by this release."""
+        applied = (self.whole, self.flags, self.release)
+        return (
+            self.state is HeadState.WHOLE
+            and self.of(settings)
+            and applied == (self.commit, settings.flags, settings.release)
+        )
+
+    def fenced(self, settings: SourceSettings, commit: str, now: datetime) -> "Head":
+        """The fence: from its write on, no run that read the head before may apply."""
+        return replace(
+            self,
+            url=settings.url,
+            paths=_sorted(settings.paths),
+            commit=commit,
+            state=HeadState.APPLYING,
+            checked=now,
+        )
+
+    def closed(
+        self, settings: SourceSettings, commit: str, now: datetime, *, whole: bool
+    ) -> "Head":
+        """After the applies, or instead of them when there is nothing to send."""
+        head = replace(self.fenced(settings, commit, now), state=HeadState.REACHED)
+        if not whole:
+            return head
+        return replace(
+            head,
+            state=HeadState.WHOLE,
+            whole=commit,
+            flags=settings.flags,
+            release=settings.release,
+        )
+
+    def data(self) -> dict[str, str]:
+        """As the ConfigMap holds it."""
+        return {
+            "url": self.url,
+            "paths": "\n".join(self.paths),
+            "commit": self.commit,
+            "state": self.state.value,
+            "whole": self.whole,
+            "flags": self.flags,
+            "version": self.release,
+            "checked": rfc3339(self.checked) if self.checked else "",
+        }
+
+
+def head_name(source: str) -> str:
+    return f"reconciler-source-{source}"
+
+
+def read_head(name: str, data: Mapping[str, str], uid: str, version: str) -> Head:
+    """The head as it is stored.
+
+    Raises:
+        ValueError: it is not what we write, told for people.
+    """
+    missing = [key for key in Head(name).data() if key not in data]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
+    if data["state"] not in set(HeadState):
+        raise ValueError(f"state is {data['state'][:32]!r}, not one of {', '.join(HeadState)}")
+    return Head(
+        name=name,
+        url=data["url"],
+        paths=tuple(data["paths"].splitlines()),
+        commit=data["commit"],
+        state=HeadState(data["state"]),
+        whole=data["whole"],
+        flags=data["flags"],
+        release=data["version"],
+        checked=_instant(data["checked"]),
+        uid=uid,
+        version=version,
+    )
+
+
+def _instant(written: str) -> datetime | None:
+    """None, and so due for a look, when nobody knows."""
+    try:
+        return datetime.strptime(written, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _sorted(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(paths))
+
+
+# --- what was read --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was not read: it counts as a document that is refused."""
+
+    path: str
+    why: str
+
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
@@ -72,9 +192,8 @@ class SourceView:
 
     `idle`: the ref is at the whole commit and nothing is due; nothing else was read then.
     `due`: an hour has passed since the last look, so the records are looked after too.
-    `first`: no head has named this commit yet, so its Events are still to be told.
-    `objects` and `records` are by namespace and name. `unsettled` is only read after a fence that
-    was left unfinished.
+    `objects` and `records` are by namespace and name. `unsettled` is read when an unfinished
+    fence or the hourly look asks for it. `invalid` counts the documents behind the problems.
     """
 
     settings: SourceSettings
@@ -84,11 +203,24 @@ class SourceView:
     idle: bool = False
     due: bool = False
     committed_at: datetime | None = None
-    definitions: Definitions = Definitions((), ())
+    definitions: Definitions = field(default_factory=lambda: Definitions((), ()))
+    invalid: int = 0
     objects: Mapping[Key, Metadata] = field(default_factory=lambda: MappingProxyType({}))
     records: Mapping[Key, WorkflowRecord] = field(default_factory=lambda: MappingProxyType({}))
     unsettled: tuple[WorkflowExecution, ...] = ()
 
     @property
     def first(self) -> bool:
+        """No head has named this commit yet, so its Events are still to be told."""
         return self.head.commit != self.commit
+
+    @property
+    def gone(self) -> tuple[WorkflowRecord, ...]:
+        """Records whose document is in git no more.
+
+        None while any document is bad or elsewhere: which one it is, nobody can say then.
+        """
+        if self.definitions.problems or self.definitions.elsewhere:
+            return ()
+        stated = {(each.namespace, each.name) for each in self.definitions.definitions}
+        return tuple(record for key, record in self.records.items() if key not in stated)
