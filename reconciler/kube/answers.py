@@ -6,6 +6,8 @@ Status of Kubernetes nothing is told: a proxy's page may hold anything.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -17,12 +19,17 @@ from reconciler.retry import Transient
 
 _LONGEST = 300  # characters of the server's own words
 _LONGEST_WAIT = 9  # digits of a Retry-After; more is garbage
-# kube-apiserver's answer to an unknown field in server-side apply: a 500 that never goes away.
-_UNKNOWN_FIELD = "failed to create typed patch object"
+# kube-apiserver's answers to an unknown field in server-side apply and to an object over etcd's
+# limit: each a 500 that never goes away.
+_LASTING = ("failed to create typed patch object", "etcdserver: request is too large")
 
 
 class Missing(Conflict):
     """404 of the very object that was asked for: it is not there, or not any more."""
+
+    def __init__(self, message: str, *, at: datetime | None) -> None:
+        super().__init__(message)
+        self.at = at  # the server's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,15 @@ class Response:
     def ok(self) -> bool:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
+    @property
+    def at(self) -> datetime | None:
+        """The server's time, by the `Date` header: the only clock that times anything out."""
+        try:
+            at = parsedate_to_datetime(self.headers.get("date", ""))
+        except ValueError:
+            return None
+        return at.astimezone(UTC) if at.tzinfo else None
+
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
@@ -50,6 +66,7 @@ class _Refusal:
     kind: str = ""
     fields: frozenset[str] = frozenset()
     retry_after: float | None = None
+    at: datetime | None = None
 
     @property
     def text(self) -> str:
@@ -61,9 +78,7 @@ class _Refusal:
 
     @property
     def lasting_500(self) -> bool:
-        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR and self.message.startswith(
-            _UNKNOWN_FIELD
-        )
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR and self.message.startswith(_LASTING)
 
     @property
     def of_the_moment(self) -> bool:
@@ -118,7 +133,7 @@ _TABLE: tuple[tuple[Callable[[_Refusal], bool], Callable[[_Refusal], ClusterErro
     ),
     (
         lambda it: it.status == HTTPStatus.NOT_FOUND and it.names_the_object,
-        lambda it: Missing(it.text),
+        lambda it: Missing(it.text, at=it.at),
     ),
 )
 
@@ -161,6 +176,7 @@ def _refusal(request: Request, response: Response) -> _Refusal:
         kind=str(details.get("kind") or ""),
         fields=_fields(details.get("causes")),
         retry_after=_retry_after(response),
+        at=response.at,
     )
 
 

@@ -117,16 +117,14 @@ class KubeCluster:
         return None if item is None else codec.config_map(item)
 
     def lease(self, name: str) -> LeaseRead:
-        """Of a Lease that is not there the time is unknown, and nobody needs it."""
-
         def read(request: Request, response: Response) -> LeaseRead:
             found = codec.lease(codec.read(request, response))
-            return LeaseRead(found, codec.server_time(response))
+            return LeaseRead(found, response.at)
 
         try:
             return self._calls.make(requests.get(LEASES, self._state, name), read)
-        except Missing:
-            return LeaseRead(None, None)
+        except Missing as missing:
+            return LeaseRead(None, missing.at)
 
     # --- writes -----------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ Children are read leniently, since any executor writes their status, and at once
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -67,15 +66,6 @@ def _body(request: Request, response: Response, expected: tuple[str, str]) -> Js
     if not isinstance(body, dict) or (body.get("apiVersion"), body.get("kind")) != expected:
         raise Transient(f"{request.text}: the answer is no {expected[1]}")
     return body
-
-
-def server_time(response: Response) -> datetime | None:
-    """The `Date` header: the only clock that times anything out."""
-    try:
-        at = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else None
 
 
 # --- the kinds ------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def _reading(calls: Calls, first: Request, project: Callable[[Json], T | None]) 
     def read(request: Request, response: Response) -> _Page[T]:
         raw, token = codec.read_page(request, response)
         items = [item for item in map(project, raw) if item is not None]
-        return _Page(items, token, codec.server_time(response))
+        return _Page(items, token, response.at)
 
     page = calls.make(first, read)
     items, at = page.items, page.at
