@@ -74,13 +74,23 @@ def _result(facts: Facts, step: Step, recorded: StepResult | None) -> StepResult
     if recorded is not None and recorded.status.final:
         return recorded
     latest = next(reversed(facts.children.of_step(step.name)), None)
-    if latest is not None and (recorded is None or recorded.attempt <= latest.attempt):
+    if latest is not None and _speaks_for(recorded, latest):
         return _from_child(facts, step, _known(step, recorded, latest), latest)
     if recorded is not None:
         return _without_child(facts, step, recorded)
     if step.name in facts.workflow.spec.assume_completed:
         return StepResult(step_name=step.name, status=StepStatus.COMPLETED, reason=ASSUMED)
     return None
+
+
+def _speaks_for(recorded: StepResult | None, latest: Child) -> bool:
+    """Whether the child tells where the step stands, and not the record.
+
+    A child of the recorded attempt with another uid was made by somebody else: ours is gone.
+    """
+    if recorded is None or recorded.attempt < latest.attempt:
+        return True
+    return recorded.attempt == latest.attempt and recorded.execution_uid in ("", latest.uid)
 
 
 def _known(step: Step, recorded: StepResult | None, child: Child) -> StepResult:

@@ -115,6 +115,23 @@ def test_a_child_that_was_seen_and_is_gone_is_never_run_again() -> None:
     assert steps_created(decide_again(seen, now=at(hours=1))) == []
 
 
+def test_a_child_made_again_by_hand_is_not_the_one_that_was_recorded() -> None:
+    """Contract 4: not there, or another uid: gone."""
+    seen = after(workflow(step()), child("a", "Running"))
+    decision = decide_again(seen, child("a", "Completed", uid="another"))
+    assert (result(decision).status, result(decision).reason) == ("Failed", "ExecutionDeleted")
+    assert result(decision).execution_uid == child().uid
+
+
+def test_a_child_made_again_by_hand_holds_its_slot_and_is_asked_to_stop() -> None:
+    """Contract 4: it is ours by owner and name; slots go by children, results by steps."""
+    seen = after(workflow(step()), child("a", "Running"))
+    again = child("a", "Running", uid="another")
+    decision = decide_again(seen, again)
+    assert decision.stop == (again,)
+    assert (decision.status.active_steps, decision.status.settled) == (1, False)
+
+
 def test_a_retrying_steps_child_may_go() -> None:
     """Contract 4: the next attempt follows when the one before is terminal or gone."""
     seen = after(workflow(step(retries=1)), child("a", "Failed"))
