@@ -24,6 +24,7 @@ TIMED_OUT = "TimedOut"
 GRACE = timedelta(seconds=60)  # an executor's clock may lag, and it may just be ending
 _FIRST_BACKOFF = timedelta(seconds=30)
 _LONGEST_BACKOFF = timedelta(minutes=10)
+_LAST_ATTEMPT = 1000  # the field's bound; only attempts that are Late for days come near it
 
 
 def rollup(facts: Facts) -> dict[str, StepResult]:
@@ -164,7 +165,7 @@ def _failed(facts: Facts, step: Step, known: StepResult, reason: str, error: str
     # An executor's reason may be any text; ours is one word of at most 64 characters.
     reason = reason[:64]
     made = known.attempt + 1 - _late(facts, known)
-    if reason == LATE or made <= step.retries:
+    if known.attempt < _LAST_ATTEMPT and (reason == LATE or made <= step.retries):
         return known.model_copy(
             update={
                 "status": StepStatus.RETRYING,

@@ -238,6 +238,12 @@ def test_only_a_failed_child_can_be_late(phase: str) -> None:
     assert (result(decision).attempt, steps_created(decision)) == (0, [])
 
 
+def test_attempts_end_before_their_number_outgrows_its_field() -> None:
+    """Contract 2: every number is bounded; a run that is late a thousand times gives up."""
+    decision = decide_again(workflow(step()), child("a", "Failed", 1000, reason="Late"))
+    assert (result(decision).status, result(decision).reason) == ("Failed", "Late")
+
+
 def test_a_refused_creation_is_tried_again_with_backoff() -> None:
     """Contract 4: 401, 403, 404 stay reserved and are tried again after 30 s, 60 s, 120 s ..."""
     seen = after(workflow(step(timeout="24h")))
