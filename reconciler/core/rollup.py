@@ -57,18 +57,19 @@ def retry_at(facts: Facts, result: StepResult) -> datetime:
 
 
 def creation_at(result: StepResult) -> datetime | None:
-    """When a refused creation is tried again: as late as retries are, counted from the first try.
+    """When a refused creation is tried again: as long after the last try as retries wait.
 
-    None when it was not refused: a crash came between, and it is due now.
+    Only the first and the last try are recorded: how many there were is taken from the time
+    between them. None when it was not refused: a crash came between, and it is due now.
     """
     if not result.last_error or result.reserved_at is None:
         return None
     last = result.healed_at or result.reserved_at
-    tries, due = 1, result.reserved_at + backoff(1)
-    while due <= last:
+    tries, next_try = 1, result.reserved_at + backoff(1)
+    while next_try <= last:
         tries += 1
-        due += backoff(tries)
-    return due
+        next_try += backoff(tries)
+    return last + backoff(tries)
 
 
 def _result(facts: Facts, step: Step, recorded: StepResult | None) -> StepResult | None:

@@ -257,6 +257,15 @@ def test_a_refused_creation_is_tried_again_with_backoff() -> None:
     assert tried == [30, 90, 210, 450, 930, 1530]
 
 
+def test_a_try_that_came_late_is_followed_by_a_whole_backoff() -> None:
+    """Contract 4: tried again after 30 s, 60 s ...: no run knocks twice in a row."""
+    seen = after(workflow(step(timeout="24h")))
+    seen = seen.with_status(refused(seen.status, "a", "", "forbidden"))
+    seen = after(seen, now=at(seconds=449))
+    assert result(seen).healed_at == at(seconds=449)
+    assert creation_at(result(seen)) == at(seconds=449 + 240)
+
+
 def test_a_refused_creation_keeps_its_reservation_and_its_error() -> None:
     """Contract 4: stays reserved with lastError."""
     seen = after(workflow(step()))
