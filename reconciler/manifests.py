@@ -24,8 +24,8 @@ _DIRECTIVES = "directives (%YAML, %TAG) are not read: leave the line out"
 _START = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 # What YAML calls unprintable; and, written as an escape, what a terminal cannot bear either.
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_ESCAPED = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_ESCAPED = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 # The parser's words -> ours. They are fixed texts that never quote the file.
 _SYNTAX: Mapping[str, str] = {
@@ -87,7 +87,7 @@ def _decoded(path: str, data: bytes) -> tuple[str, Problem | None]:
         line = data.count(b"\n", 0, error.start) + 1
         return "", Problem(path, line, "the file is not UTF-8: save it as UTF-8", reason=_REASON)
     for pattern, rule in (
-        (_CONTROL, "a control character stands here: remove it"),
+        (_CONTROL, "a control character or byte order mark stands here: remove it"),
         (_DIRECTIVE, _DIRECTIVES),
     ):
         match = pattern.search(text)

@@ -264,11 +264,12 @@ def _other(reading: _Reading, claimants: Sequence[_Reading]) -> str:
 
 
 def _told(reading: _Reading, findings: Sequence[Finding]) -> Iterator[Problem]:
-    for finding in findings[:_MAX_FINDINGS]:
-        yield _problem(reading, finding)
-    left = len(findings) - _MAX_FINDINGS
+    """In the order of their lines, as a person goes through the file."""
+    problems = sorted((_problem(reading, each) for each in findings), key=lambda each: each.line)
+    yield from problems[:_MAX_FINDINGS]
+    left = len(problems) - _MAX_FINDINGS
     if left > 0:
-        yield _problem(reading, Finding("", f"and {left} more like these", findings[-1].reason))
+        yield _problem(reading, Finding("", f"and {left} more like these", problems[-1].reason))
 
 
 def _problem(reading: _Reading, finding: Finding) -> Problem:
