@@ -29,7 +29,7 @@ _LAST_ATTEMPT = 1000  # the field's bound; only attempts that are Late for days 
 
 def rollup(facts: Facts) -> dict[str, StepResult]:
     """One result a step that was reserved, skipped or assumed, in plan order."""
-    recorded = {result.step_name: result for result in facts.workflow.status.step_results}
+    recorded = {result.step_name: result for result in _standing(facts)}
     results: dict[str, StepResult] = {}
     for step in facts.steps:
         result = _result(facts, step, recorded.get(step.name))
@@ -70,6 +70,20 @@ def creation_at(result: StepResult) -> datetime | None:
         tries += 1
         next_try += backoff(tries)
     return last + backoff(tries)
+
+
+def _standing(facts: Facts) -> tuple[StepResult, ...]:
+    """The recorded results that still hold.
+
+    Until it starts a workflow may be given another spec: what that one no longer assumes goes.
+    """
+    recorded = facts.workflow.status.step_results
+    if facts.workflow.status.phase.started:
+        return recorded
+    assumed = facts.workflow.spec.assume_completed
+    return tuple(
+        result for result in recorded if result.reason != ASSUMED or result.step_name in assumed
+    )
 
 
 def _result(facts: Facts, step: Step, recorded: StepResult | None) -> StepResult | None:

@@ -148,6 +148,14 @@ def test_an_assumed_step_is_completed_without_a_child() -> None:
     assert steps_created(decision) == ["b"]
 
 
+def test_what_is_no_longer_assumed_before_the_start_is_run() -> None:
+    """Contract 4, Planning: a generation that has not started is planned anew."""
+    seen = after(workflow(step(), step("b"), assume_completed=("a",), suspend=True))
+    assert result(seen).status == "Completed"
+    replaced = workflow(step(), step("b")).with_status(seen.status)
+    assert steps_created(decide_again(replaced)) == ["a", "b"]
+
+
 def test_what_was_assumed_stays_so_after_the_start() -> None:
     """Contract 4, I4: a final step never changes."""
     seen = after(workflow(step(), step("b"), assume_completed=("a",)))
