@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from reconciler.core.api import Phase, StepResult, StepStatus, WorkflowStatus
 from reconciler.core.facts import Child, Facts
 from reconciler.core.ready import due, ready, slots_free
-from reconciler.core.rollup import Results, healed, reservation, rollup
+from reconciler.core.rollup import Results, healed, reservation, rollup, skipped
 from reconciler.core.status import WORKFLOW_TIMED_OUT, Verdict, closed, compose, verdict
 
 
@@ -46,7 +46,7 @@ def decide(facts: Facts) -> Decision:
     found = verdict(facts, results)
     over = found.phase.terminal
     if over:
-        results = closed(results)
+        results = skipped(facts, closed(results))
     again = {result.step_name: healed(facts, result) for result in due(facts, results)}
     results |= again
     able = () if over else ready(facts, results)

@@ -33,11 +33,19 @@ def rollup(facts: Facts) -> dict[str, StepResult]:
     results: dict[str, StepResult] = {}
     for step in facts.steps:
         result = _result(facts, step, recorded.get(step.name))
-        if result is None:
-            result = _skipped(facts, step, results)
         if result is not None:
             results[step.name] = result
-    return results
+    return skipped(facts, results)
+
+
+def skipped(facts: Facts, results: Results) -> dict[str, StepResult]:
+    """With what they skip, in plan order: asked again when a terminal phase closed some."""
+    found: dict[str, StepResult] = {}
+    for step in facts.steps:
+        result = results.get(step.name) or _skipped(facts, step, found)
+        if result is not None:
+            found[step.name] = result
+    return found
 
 
 def backoff(attempts: int) -> timedelta:

@@ -219,6 +219,17 @@ def test_an_assumed_step_is_not_skipped_behind_a_failed_one() -> None:
     assert result(after(given, child("a", "Failed")), "b").status == "Completed"
 
 
+def test_a_step_closed_by_a_cancel_skips_what_depends_on_it_in_the_same_run() -> None:
+    """I6: what the next run would add is added at once."""
+    given = workflow(
+        step("a", retries=1), step("b", depends_on=("a",)), failure_policy=FailurePolicy.CONTINUE
+    )
+    seen = after(given, child("a", "Failed"))
+    cancelled = seen.model_copy(update={"spec": seen.spec.model_copy(update={"cancel": True})})
+    decision = decide_again(cancelled, child("a", "Failed"), now=at(seconds=5))
+    assert (result(decision, "a").status, result(decision, "b").status) == ("Failed", "Skipped")
+
+
 def test_a_lost_status_is_rebuilt_from_the_children() -> None:
     """Contract 4: status lost: rebuilt as far as the children tell."""
     running = child("b", "Running", 2, created=at(minutes=-3), started=at(minutes=-2))
