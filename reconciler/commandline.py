@@ -327,7 +327,8 @@ def url(value: str, schemes: Sequence[str]) -> SplitResult:
     except ValueError:
         raise ValueError("a URL that can be parsed") from None
     if not re.fullmatch(r"[!-~]+", value) or parts.scheme not in schemes:
-        raise ValueError(f"a URL that begins with {', '.join(f'{each}://' for each in schemes)}")
+        *others, last = (f"{each}://" for each in schemes)
+        raise ValueError(f"a URL that begins with {', '.join(others)} or {last}")
     if parts.scheme != "file" and not parts.hostname:
         raise ValueError(f"a URL with a host: {parts.scheme}://HOST/PATH")
     return parts

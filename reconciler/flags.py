@@ -37,7 +37,9 @@ def _ref(value: str) -> str:
 
 def _source_name(value: str) -> str:
     if read.label(value) == _NO_SOURCE:
-        raise ValueError(f"another name than {_NO_SOURCE!r}, which stands for a run without source")
+        raise ValueError(
+            f"another name than {_NO_SOURCE!r}, which stands for a run without a source"
+        )
     return value
 
 

@@ -1,6 +1,6 @@
 """Gateway for a real Pushgateway; the home of prometheus_client, loaded when there is to push.
 
-One POST of gauges, one attempt, 5 seconds for all of it, no redirect followed. POST replaces each
+One POST of gauges, one attempt, 3 seconds for all of it, no redirect followed. POST replaces each
 family that it sends and keeps the others (contract 10). No error tells the URL's user or password.
 """
 
@@ -21,7 +21,7 @@ from reconciler.seams import GatewayError, Gauge
 if TYPE_CHECKING:  # 100 ms that a run pays when it pushes, not when it starts
     from prometheus_client import CollectorRegistry
 
-TIMEOUT = 5.0  # seconds; what a run has left for its last words
+TIMEOUT = 3.0  # seconds; with the Lease's release, the 5 that a run has after its deadline
 
 _TOLD = 200  # characters of the server's answer
 

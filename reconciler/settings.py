@@ -122,7 +122,7 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
         lease_name=_lease_name(values),
         strict=values.strict,
         dry_run=values.dry_run,
-        pushgateway_url=values.pushgateway_url,
+        pushgateway_url=None if values.dry_run else values.pushgateway_url,
         pushgateway_job=values.pushgateway_job,
         log_format=values.log_format,
         verbosity=values.verbose,
@@ -130,7 +130,9 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
 
 
 def _lease_name(values: argparse.Namespace) -> str | None:
-    return None if values.no_lease else values.lease_name or f"reconciler-{values.source_name}"
+    if values.no_lease or values.dry_run:
+        return None
+    return str(values.lease_name or f"reconciler-{values.source_name}")
 
 
 def _state_namespace(values: argparse.Namespace, home: Home, namespace: str | None) -> str:

@@ -149,23 +149,26 @@ class Outcome:
     def summary(self) -> str:
         """The one line that a run ends with (contract 9)."""
         if self.held_elsewhere:
-            return f"another run holds the Lease: nothing to do, {self.seconds:.1f}s"
-        parts = [
-            f"{_documents(self.documents)}",
-            f"workflows: {_counted(self.work.phases)}",
-            f"steps created: {self.work.created}",
-            f"failed: {sum(self.work.creation_errors.values())}",
-            f"{self.seconds:.1f}s",
-        ]
-        cut = ["cut short: what is left is the next run's"] if self.truncated else []
+            done = ["nothing done: another run holds the Lease"]
+        elif not self.observed:
+            done = [*_told(self.documents), "the workflows were not observed"]
+        else:
+            done = [*_told(self.documents), *_done(self.work)]
         paused = ["paused"] if self.paused else []
-        return "; ".join([*paused, *cut, *parts])
+        cut = ["cut short, what is left is the next run's"] if self.truncated else []
+        return "; ".join([*paused, *cut, *done, f"{self.seconds:.1f}s"])
 
 
-def _documents(documents: Documents | None) -> str:
+def _told(documents: Documents | None) -> list[str]:
     if documents is None:
-        return "no documents read"
-    return f"commit {documents.commit[:10]}, documents: {_counted(documents.results)}"
+        return []
+    return [f"commit {documents.commit[:10]}", f"documents: {_counted(documents.results)}"]
+
+
+def _done(work: Work) -> list[str]:
+    errors = sum(work.creation_errors.values())
+    refused = f", {errors} not to be created" if errors else ""
+    return [f"workflows: {_counted(work.phases)}", f"steps: {work.created} created{refused}"]
 
 
 def _counted(counts: Mapping[Phase, int] | Mapping[DocumentResult, int]) -> str:
