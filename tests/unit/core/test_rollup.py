@@ -11,6 +11,7 @@ from tests.builders import (
     child,
     decide_again,
     deleted,
+    edited,
     facts,
     result,
     step,
@@ -225,8 +226,7 @@ def test_a_step_closed_by_a_cancel_skips_what_depends_on_it_in_the_same_run() ->
         step("a", retries=1), step("b", depends_on=("a",)), failure_policy=FailurePolicy.CONTINUE
     )
     seen = after(given, child("a", "Failed"))
-    cancelled = seen.model_copy(update={"spec": seen.spec.model_copy(update={"cancel": True})})
-    decision = decide_again(cancelled, child("a", "Failed"), now=at(seconds=5))
+    decision = decide_again(edited(seen, cancel=True), child("a", "Failed"), now=at(seconds=5))
     assert (result(decision, "a").status, result(decision, "b").status) == ("Failed", "Skipped")
 
 
