@@ -6,7 +6,7 @@ that look at the same moment cannot both fill the last slot.
 
 from reconciler.core.api import StepResult, StepStatus
 from reconciler.core.facts import Facts
-from reconciler.core.reasons import obstacles
+from reconciler.core.reasons import Obstacle, no_slot, obstacles
 from reconciler.core.rollup import Results, creation_at
 
 
@@ -18,6 +18,19 @@ def ready(facts: Facts, results: Results) -> tuple[str, ...]:
         for step in facts.steps
         if step.name not in held_back and _startable(results.get(step.name))
     )
+
+
+def waiting(facts: Facts, results: Results) -> dict[str, Obstacle]:
+    """Why each step that does not run does not: one reason each, in plan order.
+
+    Asked after a decision: what is ready and has no reservation found no slot.
+    """
+    held_back = obstacles(facts, results)
+    return {
+        step.name: held_back.get(step.name) or no_slot(facts.limit)
+        for step in facts.steps
+        if step.name in held_back or _startable(results.get(step.name))
+    }
 
 
 def slots_held(facts: Facts, results: Results) -> int:
