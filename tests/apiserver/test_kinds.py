@@ -328,7 +328,7 @@ def test_a_table_of_children_says_which_step_of_which_workflow(children: Objects
 
 def test_a_table_of_records_shows_the_latest_content(records: Objects) -> None:
     """Contract 5: `kubectl get wr` is the history."""
-    old = {"content": "v1:0", "state": "created", "run": "restart-0", "phase": "Failed"}
+    old = {"content": "v1:0", "state": "dropped", "run": "restart-0", "phase": "Failed"}
     new = {
         "content": "v1:1",
         "state": "created",
