@@ -15,6 +15,9 @@ from reconciler.core.envelope import mapping
 from reconciler.core.names import MANAGER, SOURCE_LABEL
 from reconciler.core.records import CONTROLS_HASH, DEFINITION, SPEC_HASH
 
+COMMIT = "kubernaut.ai/commit"
+FENCE = "kubernaut.ai/fence"
+
 Json = dict[str, object]
 
 
@@ -28,7 +31,7 @@ class Origin:
 
     @property
     def annotations(self) -> dict[str, str]:
-        told = {"kubernaut.ai/source": self.source, "kubernaut.ai/commit": self.commit}
+        told = {"kubernaut.ai/source": self.source, COMMIT: self.commit}
         if self.committed_at is not None:
             told["kubernaut.ai/committed-at"] = rfc3339(self.committed_at)
         return told
@@ -60,12 +63,19 @@ def steering(raw: Mapping[str, object], definition: Definition, origin: Origin) 
     return {**body, "spec": {**kept, **stated}}
 
 
-def touching(raw: Mapping[str, object], origin: Origin) -> Json | None:
+def touching(raw: Mapping[str, object], origin: Origin, fence: str) -> Json | None:
     """What we own of an object, and the new commit; None where nothing of its spec is ours.
 
     It changes nothing but the resourceVersion: an apply that a sleeping run still holds fails.
+    An object that has this commit already, from before git went back to it, is given the fence's
+    number: an apply that changes nothing would not move it.
     """
     body = _owned_body(raw, origin.annotations)
+    metadata = mapping(body["metadata"])
+    stated = mapping(mapping(raw.get("metadata")).get("annotations"))
+    if stated.get(COMMIT) == origin.commit:
+        annotations = {**mapping(metadata.get("annotations")), FENCE: fence}
+        body = {**body, "metadata": {**metadata, "annotations": annotations}}
     return body if body["spec"] else None
 
 

@@ -6,7 +6,7 @@ planned. Decisions about its entries are values here; who reads and writes recor
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 
 from reconciler.core.api import (
     Metadata,
@@ -29,24 +29,24 @@ MAX_CONTENTS = 20
 DELETED = "Deleted"  # the result of a run whose object went before it was over
 
 
-class Answer(StrEnum):
-    """Whether a workflow may be planned. `DUE`: once its uid stands in the record."""
+class Standing(Enum):
+    """Of a workflow in its record. `DUE`: it may be planned once its uid stands there."""
 
-    MAY_PLAN = "MayPlan"
-    DUE = "Due"
-    WAITS = "Waits"
-    ALREADY_RAN = "AlreadyRan"
+    CREATED = auto()
+    DUE = auto()
+    WAITS = auto()
+    HAD_ITS_RUN = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """The answer and why, for people.
+class Ruling:
+    """Where a workflow stands and why, for people.
 
     `blockers` of a DUE workflow are older runs of its document without a result: each must turn
     out to be over first.
     """
 
-    answer: Answer
+    standing: Standing
     why: str = ""
     blockers: tuple[RecordEntry, ...] = ()
 
@@ -80,41 +80,41 @@ def others_running(record: WorkflowRecord | None, uid: str) -> tuple[RecordEntry
     return tuple(entry for entry in entries if running(entry) and entry.uid != uid)
 
 
-def admission(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Admission:
+def ruling(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Ruling:
     """Whether a workflow that has not started may be planned.
 
     `record` must have been read after the workflow: its entry is older than the object.
     """
     meta = workflow.metadata
     if record is not None and not _same_source(record, meta):
-        return Admission(
-            Answer.WAITS, f"the WorkflowRecord {record.metadata.name} is not its source's"
+        return Ruling(
+            Standing.WAITS, f"the WorkflowRecord {record.metadata.name} is not its source's"
         )
     entry = entry_of(record, content_of(meta))
     if entry is not None and entry.state is RecordState.INTENDED:
         return _due(record, workflow)
-    return _standing(entry, meta.uid)
+    return _ruled(entry, meta.uid)
 
 
-def _standing(entry: RecordEntry | None, uid: str) -> Admission:
+def _ruled(entry: RecordEntry | None, uid: str) -> Ruling:
     if entry is None:
-        return Admission(Answer.ALREADY_RAN, "no record says that this content is to run")
+        return Ruling(Standing.HAD_ITS_RUN, "no record says that this content is to run")
     if entry.state is RecordState.DROPPED:
-        return Admission(Answer.WAITS, "its content was replaced in git before it started")
+        return Ruling(Standing.WAITS, "its content was replaced in git before it started")
     if running(entry) and entry.uid == uid:
-        return Admission(Answer.MAY_PLAN)
-    return Admission(Answer.ALREADY_RAN, why_over(entry))
+        return Ruling(Standing.CREATED)
+    return Ruling(Standing.HAD_ITS_RUN, why_over(entry))
 
 
-def _due(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Admission:
+def _due(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Ruling:
     uid = workflow.metadata.uid
     if workflow.deleting:
         # Without a uid its content has not had its run: it is made again once this one is gone.
-        return Admission(Answer.WAITS, "it is being deleted")
+        return Ruling(Standing.WAITS, "it is being deleted")
     entries = record.status.contents if record else ()
     if any(entry.uid == uid and entry.phase for entry in entries):
-        return Admission(Answer.ALREADY_RAN, "this object has had its run under another content")
-    return Admission(Answer.DUE, blockers=others_running(record, uid))
+        return Ruling(Standing.HAD_ITS_RUN, "this object has had its run under another content")
+    return Ruling(Standing.DUE, blockers=others_running(record, uid))
 
 
 def _same_source(record: WorkflowRecord, meta: Metadata) -> bool:
@@ -145,11 +145,12 @@ def intended(record: WorkflowRecord, definition: Definition, commit: str) -> Wor
     """The record before the object is made; the very same one when it says so already.
 
     A content that was dropped is current again; one that is created in an object that has not
-    started, and is being given back to it, keeps its uid.
+    started, and is being given back to it, keeps its uid. One that is intended still is so by
+    this commit: the write makes a run of an older one, about to drop it, lose.
     """
     record = superseded(record, definition.content)
     entry = entry_of(record, definition.content)
-    if entry is not None and entry.state is not RecordState.DROPPED:
+    if entry is not None and entry.state not in (RecordState.DROPPED, RecordState.INTENDED):
         return record
     wanted = RecordEntry(
         content=definition.content,

@@ -22,13 +22,15 @@ Key = tuple[str, str]  # namespace and name
 class SourceSettings:
     """One source, as the flags state it. `namespace` None means all; `release` is our version.
 
-    `paths` empty means the whole repository. `moved` accepts a head that names another URL.
+    `paths` empty means the whole repository. The head lives in `state_namespace`. `moved` accepts
+    a head that names another URL or other paths.
     """
 
     name: str
     url: str
     paths: tuple[str, ...] = ()
     namespace: str | None = None
+    state_namespace: str = "default"
     release: str = ""
     moved: bool = False
 

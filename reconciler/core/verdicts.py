@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from reconciler.core.api import Metadata, Phase, RecordEntry, RecordState
+from reconciler.core.api import Metadata, Phase, RecordEntry, RecordState, WorkflowRecord
 from reconciler.core.definitions import Definition
 from reconciler.core.envelope import mapping, text
 from reconciler.core.names import SOURCE_LABEL
@@ -52,6 +52,14 @@ def live(raw: Mapping[str, object]) -> Live:
         settled=status.get("settled") is True,
         deleting=bool(metadata.get("deletionTimestamp")),
     )
+
+
+def as_listed(seen: Live, meta: Metadata | None) -> bool:
+    """Whether it is the object that was listed, applied with the same document since."""
+    if meta is None:
+        return False
+    listed = (meta.uid, content_of(meta), meta.annotations.get(CONTROLS_HASH, ""))
+    return listed == (seen.uid, seen.content, seen.controls)
 
 
 # --- what a document calls for --------------------------------------------------------------
@@ -151,7 +159,9 @@ def looked(
     if meta is not None and (seen is None or seen.uid != meta.uid):
         return _CHANGED
     if meta is None and entry is not None and running(entry):
-        return _UNCHANGED if seen and seen.uid == entry.uid else already_ran(why_over(entry))
+        if seen is None or seen.uid != entry.uid:
+            return already_ran(why_over(entry))
+        return _seen(definition, seen)
     if seen is None:
         return _MAKE  # intended and no object: none was ever planned
     return _seen(definition, seen) if seen.source == source else name_taken(definition, seen)
@@ -190,6 +200,18 @@ def name_taken(definition: Definition, seen: Live) -> Verdict:
     """An object of that name that is not of this source, or of another document of it."""
     owner = f"of the source {seen.source!r}" if seen.source else "of no source"
     return _taken(definition, owner)
+
+
+def record_taken(record: WorkflowRecord) -> Verdict:
+    """The record of the document's name is of another source, or has lost its label."""
+    meta = record.metadata
+    source = meta.labels.get(SOURCE_LABEL)
+    owner = f"is of the source {source!r}" if source else f"has no label {SOURCE_LABEL}"
+    return Verdict(
+        Todo.LEAVE,
+        DocumentResult.NAME_TAKEN,
+        f"the WorkflowRecord {meta.name} {owner}: give this document another name",
+    )
 
 
 def _taken(definition: Definition, owner: str) -> Verdict:

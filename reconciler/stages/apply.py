@@ -4,30 +4,40 @@ A run that loses the fence applies nothing. One document harms itself alone. Not
 that its record does not hold as intended, and nothing that was not read before the fence.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from reconciler.core.api import RecordState, WorkflowRecord
+from reconciler.core.bodies import Json, Origin, steering, touching, whole
+from reconciler.core.definitions import Definition
+from reconciler.core.names import SOURCE_LABEL
+from reconciler.core.orders import DocumentOutcome, Order, outcomes
 from reconciler.core.outcome import DocumentResult
-from reconciler.core.source import SourceView
-from reconciler.seams import Event, World
+from reconciler.core.records import entry_of, intended, new_record, others_running, superseded
+from reconciler.core.source import Head, Key, SourceView
+from reconciler.core.transitions import note
+from reconciler.core.verdicts import (
+    LASTING,
+    Todo,
+    as_listed,
+    live,
+    looked,
+    name_taken,
+    record_taken,
+    verdict,
+)
+from reconciler.errors import AlreadyExists, ClusterError, Conflict, Refused, SourceError
+from reconciler.seams import Cluster, ConfigMap, Event, Precondition, Regarding, World
 
+_log = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
-class DocumentOutcome:
-    """What became of one document, with file and line; `message` is empty when all is well."""
-
-    result: DocumentResult
-    path: str
-    line: int
-    namespace: str = ""
-    name: str = ""
-    message: str = ""
-
-    @property
-    def text(self) -> str:
-        """For people: `path:line: namespace/name: message`."""
-        who = "/".join(part for part in (self.namespace, self.name) if part)
-        return ": ".join(part for part in (f"{self.path}:{self.line}", who, self.message) if part)
+_TOLD_IN_EVENTS: Mapping[DocumentResult, str] = {
+    DocumentResult.ALREADY_RAN: "AlreadyRan",
+    DocumentResult.SPEC_IMMUTABLE: "SpecImmutable",
+    DocumentResult.NAME_TAKEN: "NameTaken",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +58,15 @@ class Applied:
 
     @property
     def problems(self) -> tuple[DocumentOutcome, ...]:
-        """Documents that somebody should hear of."""
-        return tuple(outcome for outcome in self.outcomes if outcome.message)
+        """What somebody should hear of; one that was not reached is only late."""
+        return tuple(
+            each
+            for each in self.outcomes
+            if each.message and each.result is not DocumentResult.NOT_REACHED
+        )
+
+
+_Touch = tuple[Key, Mapping[str, object]]  # an object as it was read before the fence
 
 
 def apply_source(
@@ -62,4 +79,302 @@ def apply_source(
         ClusterError: no answer to the fence; nothing was applied.
         DeadlinePassed: what is left is the next run's.
     """
-    raise NotImplementedError
+    if view.idle:
+        return Applied(view.commit, {}, whole=True)
+    orders = [_ordered(world.cluster, view, each) for each in view.definitions.definitions]
+    if paused:
+        return _applied(view, [_held_back(each) for each in orders])
+    if dry_run:
+        return _applied(view, [_sent(world.cluster, view, each, dry_run=True) for each in orders])
+    return _carried_out(world.cluster, view, orders)
+
+
+def _carried_out(cluster: Cluster, view: SourceView, orders: list[Order]) -> Applied:
+    """The order of effects. Each may be the last one of a run that dies or falls asleep."""
+    touches, complete = _touches(cluster, view, orders)
+    orders = [_recorded(cluster, view, each) for each in orders]
+    _drop_gone(cluster, view)
+    # a crash here: contents are intended and nothing is applied. The next run applies them, or
+    # drops them when git says something else by then.
+    head = view.head
+    if touches or any(each.sends for each in orders):
+        try:
+            head = _write_head(cluster, head.fenced(view.settings, view.commit, view.now))
+        except (Conflict, AlreadyExists):
+            return _lost(view, orders)
+    # a crash here, or between any two applies: the head says `applying`, so the next run sends
+    # again what has not settled; an apply that this one still holds then meets another
+    # resourceVersion, or a record that has dropped its content.
+    orders = [_sent(cluster, view, each) for each in orders]
+    late = [each for each in touches if not _touch(cluster, view, head, each)]
+    return _closed(cluster, view, head, orders, answered=complete and not late)
+
+
+# --- before the fence -----------------------------------------------------------------------
+
+
+def _ordered(cluster: Cluster, view: SourceView, definition: Definition) -> Order:
+    """What one document calls for; its object is read whole only where that decides."""
+    meta = view.objects.get((definition.namespace, definition.run))
+    entry = entry_of(_record_of(view, definition), definition.content)
+    uid = meta.uid if meta else ""
+    order = Order(definition, verdict(definition, entry, meta), uid=uid)
+    if order.verdict.todo is not Todo.LOOK:
+        return order
+    try:
+        raw = cluster.raw_workflow(definition.namespace, definition.run)
+    except ClusterError as error:
+        return order.postponed(str(error))
+    seen = live(raw) if raw else None
+    found = looked(definition, entry, meta, seen, view.settings.name)
+    return replace(order, verdict=found, raw=raw, uid=seen.uid if seen else uid)
+
+
+def _record_of(view: SourceView, definition: Definition) -> WorkflowRecord | None:
+    return view.records.get((definition.namespace, definition.name))
+
+
+def _held_back(order: Order) -> Order:
+    return order.postponed("paused: nothing is applied") if order.sends else order
+
+
+def _touches(
+    cluster: Cluster, view: SourceView, orders: Sequence[Order]
+) -> tuple[list[_Touch], bool]:
+    """After a fence that was left unfinished: every unsettled object that is not sent anyway.
+
+    The run that left it may be asleep before an apply that git has taken back since. Once the
+    object has moved, that apply is refused. Also whether all of them are as they were judged by.
+    """
+    if not view.head.unfinished:
+        return [], True
+    sent = {each.key for each in orders if each.sends}
+    found: list[_Touch] = []
+    complete = True
+    for workflow in view.unsettled:
+        if workflow.metadata.labels.get(SOURCE_LABEL) != view.settings.name or workflow.key in sent:
+            continue
+        try:
+            raw = cluster.raw_workflow(*workflow.key)
+        except ClusterError as error:
+            _log.info("%s/%s is sent again by the next run: %s", *workflow.key, error)
+            complete = False
+            continue
+        if raw and as_listed(live(raw), view.objects.get(workflow.key)):
+            found.append((workflow.key, raw))
+        elif raw:
+            complete = False  # an apply has landed since: the next run judges it by that
+    return found, complete
+
+
+def _read_as(raw: Mapping[str, object] | None) -> Precondition:
+    seen = live(raw) if raw else None
+    return Precondition(seen.uid, seen.version) if seen else Precondition()
+
+
+# --- records --------------------------------------------------------------------------------
+
+
+def _recorded(cluster: Cluster, view: SourceView, order: Order) -> Order:
+    """The order once its record allows it; a document whose record does not is not applied."""
+    definition = order.definition
+    try:
+        record = _record_of(view, definition)
+        if record is None and order.verdict.entry:
+            record = _record_made(cluster, view, definition)
+        return _intended(cluster, view, order, record) if record else order
+    except Refused as error:
+        return order.refused(str(error))
+    except ClusterError as error:  # a conflict too: another run writes this record
+        return order.postponed(str(error))
+
+
+def _record_made(cluster: Cluster, view: SourceView, definition: Definition) -> WorkflowRecord:
+    """The new record of a document, or the one that has its name already.
+
+    Of a commit that was seen before it is read first: an unchanged cluster is written nothing.
+    """
+    key = (definition.namespace, definition.name)
+    found = None if view.first else cluster.record(*key)
+    if found is not None:
+        return found
+    try:
+        return cluster.create_record(new_record(definition, view.settings.name))
+    except AlreadyExists:
+        found = cluster.record(*key)
+        if found is None or found.metadata.labels.get(SOURCE_LABEL) == view.settings.name:
+            raise  # it came after the records were listed: the next run reads them both
+        return found
+
+
+def _intended(cluster: Cluster, view: SourceView, order: Order, record: WorkflowRecord) -> Order:
+    if record.metadata.labels.get(SOURCE_LABEL) != view.settings.name:
+        return order.ruled(record_taken(record))
+    definition = order.definition
+    written = superseded(record, definition.content)
+    if order.verdict.entry:
+        written = intended(record, definition, view.commit)
+    if written is not record:
+        written = cluster.write_record(written)
+    entry = entry_of(written, definition.content)
+    waits = (
+        order.verdict.entry
+        and entry is not None
+        and entry.state is RecordState.INTENDED
+        and bool(others_running(written, order.uid))
+    )
+    return replace(order, queued=waits)
+
+
+def _drop_gone(cluster: Cluster, view: SourceView) -> None:
+    """A document that left git before its run started: that run never starts.
+
+    A run of an older commit may still be about to make it.
+    """
+    for record in view.gone:
+        dropped = superseded(record)
+        if dropped is record:
+            continue
+        try:
+            cluster.write_record(dropped)
+        except ClusterError as error:
+            _log.info("%s/%s is dropped by the next run: %s", *record.key, error)
+
+
+# --- the head -------------------------------------------------------------------------------
+
+
+def _write_head(cluster: Cluster, head: Head) -> Head:
+    """By the resourceVersion that was read; of two runs that read the same head one loses."""
+    try:
+        stored = cluster.write_config_map(
+            ConfigMap(head.name, head.data(), uid=head.uid, version=head.version)
+        )
+    except Refused as error:
+        raise SourceError(
+            f"the head of the source, ConfigMap {head.name}, could not be written, so nothing "
+            f"is applied: {error}"
+        ) from error
+    return replace(head, uid=stored.uid, version=stored.version)
+
+
+def _closed(
+    cluster: Cluster, view: SourceView, head: Head, orders: list[Order], *, answered: bool
+) -> Applied:
+    """The last write of the head: how far the commit came."""
+    applied = _applied(view, orders)
+    if not answered or any(each.unanswered for each in orders):
+        # An apply of ours may land any time. The head still says so, and the next run sends
+        # again what it could overwrite.
+        return _announced(view, head, applied)
+    done = all(result in LASTING for result in applied.results)
+    told = head.closed(view.settings, view.commit, view.now, whole=done)
+    if told == replace(head, checked=view.now) and not view.due:
+        return replace(applied, whole=done)
+    try:
+        head = _write_head(cluster, told)
+    except (Conflict, AlreadyExists):
+        # Another run has fenced since. What was applied is applied, and it goes on from there.
+        return _announced(view, head, applied)
+    return _announced(view, head, replace(applied, whole=done))
+
+
+# --- the applies ----------------------------------------------------------------------------
+
+
+def _sent(cluster: Cluster, view: SourceView, order: Order, *, dry_run: bool = False) -> Order:
+    """The order after its apply; one that calls for none as it is."""
+    if not order.sends:
+        return order
+    made = order.verdict.todo is Todo.MAKE
+    known = Precondition() if made else _read_as(order.raw)
+    try:
+        cluster.apply_workflow(_body(view, order), known, dry_run=dry_run)
+    except (Conflict, AlreadyExists) as error:
+        late = order.postponed(f"it changed since it was read: {error}")
+        return _met(cluster, view, order) if made else late
+    except Refused as error:
+        return order.refused(str(error))
+    except ClusterError as error:
+        return order.postponed(str(error), unanswered=True)
+    return order
+
+
+def _body(view: SourceView, order: Order) -> Json:
+    if order.verdict.todo is Todo.STEER and order.raw is not None:
+        return steering(order.raw, order.definition, _origin(view))
+    return whole(order.definition, _origin(view))
+
+
+def _met(cluster: Cluster, view: SourceView, order: Order) -> Order:
+    """A create met an object of that name: ours when an answer of this run, or a run, was lost."""
+    definition = order.definition
+    try:
+        raw = cluster.raw_workflow(definition.namespace, definition.run)
+    except ClusterError as error:
+        return order.postponed(str(error))
+    seen = live(raw) if raw else None
+    if seen is not None and seen.source != view.settings.name:
+        return order.ruled(name_taken(definition, seen))
+    if seen is not None and seen.content == definition.content:
+        return order
+    return order.postponed("an object of that name came and is looked at by the next run")
+
+
+def _touch(cluster: Cluster, view: SourceView, head: Head, touch: _Touch) -> bool:
+    """Whether no older apply of this object can land any more."""
+    key, raw = touch
+    body = touching(raw, _origin(view), head.version)
+    if body is None:
+        return True  # nothing of it was ever applied by us
+    try:
+        cluster.apply_workflow(body, _read_as(raw))
+    except Refused as error:
+        _log.info("%s/%s was not sent again: %s", *key, error)
+        return True  # what the server refuses us it refuses the other run too
+    except ClusterError as error:
+        _log.info("%s/%s is sent again by the next run: %s", *key, error)
+        return False
+    return True
+
+
+def _origin(view: SourceView) -> Origin:
+    return Origin(view.settings.name, view.commit, view.committed_at)
+
+
+# --- what is told ---------------------------------------------------------------------------
+
+
+def _applied(view: SourceView, orders: Sequence[Order]) -> Applied:
+    results = Counter(each.result for each in orders)
+    results[DocumentResult.INVALID] = view.invalid
+    results[DocumentResult.ELSEWHERE] = view.definitions.elsewhere
+    told = tuple(outcomes(view, orders))
+    for outcome in told:
+        if outcome.result is DocumentResult.NOT_REACHED:
+            _log.info("left to the next run: %s", outcome.text)
+    return Applied(view.commit, +results, told)
+
+
+def _lost(view: SourceView, orders: Sequence[Order]) -> Applied:
+    """Another run fenced first. What this one left intended, it or the next drops or applies."""
+    _log.info(
+        "another run applies the source %s: nothing is applied by this one", view.settings.name
+    )
+    late = [each.postponed("another run was faster") if each.sends else each for each in orders]
+    return replace(_applied(view, late), lost=True)
+
+
+def _announced(view: SourceView, head: Head, applied: Applied) -> Applied:
+    """With the Events of a commit that this run's head write is the first to name."""
+    if not view.first or head.commit != view.commit:
+        return applied
+    regarding = Regarding("v1", "ConfigMap", view.settings.state_namespace, head.name, head.uid)
+    return replace(
+        applied,
+        events=tuple(
+            Event(regarding, reason, note(lines), warning=True)
+            for result, reason in _TOLD_IN_EVENTS.items()
+            if (lines := [each.text for each in applied.outcomes if each.result is result])
+        ),
+    )

@@ -1,21 +1,45 @@
 """Before the first plan of a workflow and after it settled: its WorkflowRecord (contract 5, I12).
 
 A workflow of a source is planned only when its record holds its content as created with its own
-uid. Nothing is remembered between two calls: each reads the record anew.
+uid. Nothing is remembered between two calls: each reads the record anew, and after the workflow.
 """
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.api import WorkflowExecution
-from reconciler.core.source import SourceView
+from reconciler.core.api import RecordEntry, WorkflowExecution, WorkflowRecord
+from reconciler.core.names import SOURCE_LABEL
+from reconciler.core.records import (
+    Standing,
+    admitted,
+    record_name,
+    result,
+    ruling,
+    running,
+    with_result,
+)
+from reconciler.core.source import Key, SourceView
+from reconciler.errors import ClusterError, Conflict
 from reconciler.seams import Cluster
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS = 3  # at a record that other runs write too; each computes its write anew
 
 
 class Answer(StrEnum):
     MAY_PLAN = "MayPlan"
     WAITS = "Waits"
     ALREADY_RAN = "AlreadyRan"
+
+
+_ANSWERS: Mapping[Standing, Answer] = {
+    Standing.CREATED: Answer.MAY_PLAN,
+    Standing.WAITS: Answer.WAITS,
+    Standing.HAD_ITS_RUN: Answer.ALREADY_RAN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +53,8 @@ class Admission:
 def admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
     """Asked before every plan of a workflow as it was listed; reads nothing once it has started.
 
-    WAITS: leave it as it is, write nothing. ALREADY_RAN: end it with one status write
+    One that is Pending is asked about too: git may have given it another content since. WAITS:
+    leave it as it is, write nothing. ALREADY_RAN: end it with one status write
     (core.status.already_ran) by the resourceVersion that was listed. When the record's uid is due
     it is written here: a crash after that leaves an object that may be planned.
 
@@ -37,24 +62,87 @@ def admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
         Conflict: another run writes this record; the workflow is left to the next run.
         ClusterError, DeadlinePassed: as every call.
     """
-    raise NotImplementedError
+    meta = workflow.metadata
+    if SOURCE_LABEL not in meta.labels or workflow.status.phase.started:
+        return Admission(Answer.MAY_PLAN)
+    record = cluster.record(meta.namespace, record_name(meta))
+    found = ruling(record, workflow)
+    if record is None or found.standing is not Standing.DUE:
+        return Admission(_ANSWERS[found.standing], found.why)
+    for older in found.blockers:
+        # A crash, or a hand, may have kept its result from being written.
+        told = result(older, cluster.workflow(meta.namespace, older.run))
+        if told is None:
+            return Admission(Answer.WAITS, f"it waits for {older.run} to settle")
+        record = with_result(record, told)
+    cluster.write_record(admitted(record, workflow))
+    # a crash here: created and not planned; the next run finds its uid and plans it. Deleted
+    # before that it counts as run, though nothing of it did: of the two mistakes the safe one.
+    return Admission(Answer.MAY_PLAN)
 
 
 def conclude(cluster: Cluster, workflow: WorkflowExecution) -> None:
     """Writes the result of a workflow that has settled into its record, once.
 
     `workflow` is as its status write returned it. One without a source label has no record.
+    a crash before it: the result is written by who needs it (`admit`) or by the hourly look.
 
     Raises:
         Conflict: other runs write this record; whoever needs the result writes it later.
         ClusterError, DeadlinePassed: as every call.
     """
-    raise NotImplementedError
+    meta = workflow.metadata
+    if SOURCE_LABEL not in meta.labels or not workflow.status.settled:
+        return
+    record = cluster.record(meta.namespace, record_name(meta))
+    entries = record.status.contents if record else ()
+    entry = next((each for each in entries if running(each) and each.uid == meta.uid), None)
+    told = result(entry, workflow) if entry else None
+    if record is not None and told is not None:
+        _write_result(cluster, record, told)
 
 
 def settle_records(cluster: Cluster, view: SourceView) -> int:
-    """The hourly look, nothing unless `view.due`: results that a crash kept from being written; how many were.
+    """The hourly look, nothing unless `view.due`: results that were not written; how many were.
 
-    Heals what settled and was not recorded, and writes `Deleted` for what is gone.
+    A crash may have kept them back; and of a run whose object is gone the result is `Deleted`.
     """
-    raise NotImplementedError
+    if not view.due:
+        return 0
+    alive = {each.metadata.uid for each in view.unsettled}
+    return sum(
+        _settle(cluster, key, record, entry)
+        for key, record in view.records.items()
+        for entry in record.status.contents
+        if running(entry) and entry.uid not in alive
+    )
+
+
+def _settle(cluster: Cluster, key: Key, listed: WorkflowRecord, entry: RecordEntry) -> bool:
+    """By name, for a list may be older than the object; whoever wrote the result first wins."""
+    try:
+        told = result(entry, cluster.workflow(key[0], entry.run))
+        record = cluster.record(*key) if told else None
+        if told is None or record is None or record.metadata.uid != listed.metadata.uid:
+            return False
+        return _write_result(cluster, record, told)
+    except ClusterError as error:  # this one's alone (I11); the next look comes to it again
+        _log.warning("the result of %s was not recorded: %s", entry.run, error)
+        return False
+
+
+def _write_result(cluster: Cluster, record: WorkflowRecord, told: RecordEntry) -> bool:
+    for left in reversed(range(_ATTEMPTS)):
+        written = with_result(record, told)
+        if written is record:
+            return False
+        try:
+            cluster.write_record(written)
+        except Conflict:
+            again = cluster.record(*record.key) if left else None
+            if again is None:
+                raise
+            record = again
+        else:
+            return True
+    return False

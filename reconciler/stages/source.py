@@ -4,8 +4,14 @@ Everything that stage 3 compares is read before the fence, in the order that kee
 Nothing is written here, and nothing of a source that stands still is read but the head and the ref.
 """
 
-from reconciler.core.source import SourceSettings, SourceView
-from reconciler.seams import World
+from collections.abc import Sequence
+from datetime import datetime
+
+from reconciler import manifests
+from reconciler.core.definitions import Definitions, Document, Problem, read
+from reconciler.core.source import Head, SourceSettings, SourceView, head_name, read_head
+from reconciler.errors import ClusterError, SourceError, UsageError
+from reconciler.seams import Cluster, Scope, Snapshot, Source, World
 
 
 def read_source(world: World, settings: SourceSettings) -> SourceView:
@@ -19,4 +25,102 @@ def read_source(world: World, settings: SourceSettings) -> SourceView:
         ClusterError: a list of the source's objects or records was refused or not answered.
         DeadlinePassed: stages 2 to 8 are over.
     """
-    raise NotImplementedError
+    source = world.source
+    if source is None:
+        raise UsageError("there is no source to read: state --source-url")
+    head = _head(world.cluster, settings)
+    _refuse_another(head, settings)
+    now = world.clock.now()
+    if head.stands(settings) and not head.due(now):
+        world.deadline.check()
+        commit = source.resolve()
+        if commit == head.commit:
+            return SourceView(settings, head, commit, now, idle=True)
+    return _whole_view(world, settings, source, head, now)
+
+
+def _whole_view(
+    world: World, settings: SourceSettings, source: Source, head: Head, now: datetime
+) -> SourceView:
+    """Head, objects, records, ref, in this order.
+
+    Objects after the head: whoever applied after they were listed has written the head since, and
+    the fence fails. Records after the objects: an object's entry is older than the object. The ref
+    after the records, though it may have been resolved before: a run that overwrites what
+    another one intended has then seen a commit at least as new.
+    """
+    cluster, scope = world.cluster, Scope(settings.namespace, settings.name)
+    due = head.due(now)
+    objects = {(each.namespace, each.name): each for each in cluster.source_workflows(scope)}
+    unsettled = cluster.workflows(scope).items if due or head.unfinished else ()
+    records = {record.key: record for record in cluster.records(scope)}
+    world.deadline.check()
+    commit = source.resolve()
+    world.deadline.check()
+    snapshot = source.fetch(commit)
+    definitions, invalid = _definitions(snapshot, settings.namespace)
+    return SourceView(
+        settings,
+        head,
+        commit,
+        now,
+        due=due,
+        committed_at=snapshot.committed_at,
+        definitions=definitions,
+        invalid=invalid,
+        objects=objects,
+        records=records,
+        unsettled=unsettled,
+    )
+
+
+def _head(cluster: Cluster, settings: SourceSettings) -> Head:
+    """The head as it is stored, or a new one where there is none."""
+    name = head_name(settings.name)
+    try:
+        stored = cluster.config_map(name)
+        if stored is None:
+            return Head(name)
+        return read_head(name, stored.data, stored.uid, stored.version)
+    except ClusterError as error:
+        raise SourceError(
+            f"the head of the source, ConfigMap {name}, could not be read, so nothing new is "
+            f"applied: {error}"
+        ) from error
+    except ValueError as error:
+        raise SourceError(
+            f"the head of the source, ConfigMap {name}, is not what the reconciler wrote, so "
+            f"nothing new is applied: {error}. Restore it, or delete it: what has run stands in "
+            "the WorkflowRecords and does not run again"
+        ) from error
+
+
+def _refuse_another(head: Head, settings: SourceSettings) -> None:
+    if settings.moved or head.of(settings):
+        return
+    raise UsageError(
+        f"the source {settings.name!r} was read from {_place(head.url, head.paths)} so far, and "
+        f"now --source-url and --source-path say {_place(settings.url, settings.paths)}: give "
+        "another source another --source-name, or accept the move once with --source-moved"
+    )
+
+
+def _place(url: str, paths: Sequence[str]) -> str:
+    return f"{url} ({', '.join(sorted(paths)) or 'the whole repository'})"
+
+
+def _definitions(snapshot: Snapshot, namespace: str | None) -> tuple[Definitions, int]:
+    """All documents of the commit, and how many of them are refused.
+
+    A file that was not read counts as one.
+    """
+    documents: list[Document] = []
+    unread = [Problem(each.path, 1, each.why, reason="NotRead") for each in snapshot.skipped]
+    for file in snapshot.files:
+        found, problems = manifests.documents(file.path, file.blob, file.data)
+        documents += found
+        unread += problems
+    told = read(documents, namespace)
+    refused = len(documents) - len(told.definitions) - told.elsewhere
+    every = sorted((*unread, *told.problems), key=lambda problem: (problem.path, problem.line))
+    return Definitions(told.definitions, tuple(every), told.elsewhere), len(unread) + refused
