@@ -78,7 +78,7 @@ def survive(met_at: str, act: Callable[[], T], instead: T) -> T:
 def _reconcile(this: Pass, seen: Seen) -> Handled:
     """Stages 5 to 8 for one workflow. A crash between any two is healed by the next run."""
     world, workflow = this.world, seen.workflow
-    if workflow.status.phase is Phase.NEW:
+    if not workflow.status.phase.started:  # Pending too: git may have given it another content
         answer = _admission(this, workflow)
         if answer is records.Answer.WAITS:
             return Handled(workflow, workflow.status)
@@ -124,7 +124,9 @@ def _carry_out(this: Pass, handled: Handled, decision: Decision) -> Handled:
 def _admission(this: Pass, workflow: WorkflowExecution) -> records.Answer:
     """Whether a workflow may be planned: of a source, only when its record says so (I12)."""
     if workflow.deleting or this.paused:
-        return records.Answer.WAITS
+        # Nothing starts; what was planned before is still cancelled or timed out.
+        planned = workflow.status.phase is not Phase.NEW
+        return records.Answer.MAY_PLAN if planned else records.Answer.WAITS
     if this.settings.dry_run:
         return records.Answer.MAY_PLAN
     with this.watch.time(Stage.RESERVE):

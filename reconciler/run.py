@@ -183,6 +183,7 @@ def _source_settings(settings: Settings) -> SourceSettings:
         url=settings.source_url or "",
         paths=settings.source_paths,
         namespace=settings.namespace,
+        state_namespace=settings.state_namespace,
         release=version(),
         moved=settings.source_moved,
     )
