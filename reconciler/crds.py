@@ -317,20 +317,19 @@ def _inlined(published: Mapping[str, Any], definitions: Mapping[str, Any]) -> di
 
 
 def _map(whole: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
-    """A map of names that people choose.
-
-    A CRD has no schema for keys: their length becomes a rule. Their pattern stays with the
-    models, as a rule for it would cost more than the server allows at 1,000 steps.
-    """
-    (values,) = whole.get("patternProperties", {}).values() or (whole["additionalProperties"],)
+    """A map of names that people choose. A CRD has no schema for keys: rules stand for it."""
+    by_pattern = whole.get("patternProperties", {})
+    (values,) = by_pattern.values() or (whole["additionalProperties"],)
     longest = whole["propertyNames"]["maxLength"]
+    rules = {
+        f"key != '' && key.size() <= {longest}": f"keys must have 1 to {longest} characters",
+        **{f"key.matches(r'{each}')": f"keys must match {each}" for each in by_pattern},
+    }
     return {
         "additionalProperties": structural(values, definitions),
         "x-kubernetes-validations": [
-            {
-                "rule": f"self.all(key, key != '' && key.size() <= {longest})",
-                "message": f"keys must have 1 to {longest} characters",
-            }
+            {"rule": f"self.all(key, {rule})", "message": message}
+            for rule, message in rules.items()
         ],
     }
 

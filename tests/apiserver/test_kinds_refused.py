@@ -184,6 +184,12 @@ STEPS = "spec.workflowDefinition.steps"
             id="an-empty-key",
         ),
         pytest.param(
+            with_step(parameters={"patchConfigMap": {"data": {"a/b": "v"}}}),
+            f"{STEPS}[0].parameters.patchConfigMap.data",
+            "keys must match ^[-._a-zA-Z0-9]+$",
+            id="a-key-that-is-no-key-of-a-configmap",
+        ),
+        pytest.param(
             with_step(dependsOn=["b"] * 101),
             f"{STEPS}[0].dependsOn",
             "Too many: 101: must have at most 100 items",

@@ -299,7 +299,7 @@ def test_models_and_crds_refuse_the_same(kind: str, document: Document) -> None:
             one(parameters={"patchConfigMap": {"data": {"a/b": "v"}}}),
             False,
             True,
-            id="a-key's-pattern-costs-more-than-the-server-allows",
+            id="a-key's-pattern-is-a-cel-rule",
         ),
         pytest.param(one(timeout=None), True, False, id="a-null-is-dropped-by-the-server"),
     ],
