@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,14 +124,17 @@ class Audit:
 
     def __call__(self, since: int, user: str | None = None) -> list[tuple[str, str]]:
         """(verb, resource path) of every finished call since the mark, of one user or of all."""
+        return [
+            (entry["verb"], urllib.parse.urlsplit(entry["requestURI"]).path)
+            for entry in self.entries(since, user)
+        ]
+
+    def entries(self, since: int, user: str | None = None) -> list[dict[str, Any]]:
+        """The same as audit.k8s.io/v1 Events, with query, code and user agent."""
         with self.log.open("rb") as log:
             log.seek(since)
             entries = [json.loads(line) for line in log if line.endswith(b"\n")]
-        return [
-            (entry["verb"], entry["requestURI"])
-            for entry in entries
-            if user is None or entry["user"].get("username") == user
-        ]
+        return [each for each in entries if user in {None, each["user"].get("username")}]
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ def _finished(module: Module) -> bool:
 def _build(module: Module) -> None:
     program = golang.go(module.needs_go)
     say(f"Building {module.name} {module.version} from source, once: {module.home}")
+    say("Fetching the sources it needs")
     _fetch(program, module)
     total = _to_compile(program, module)
     _check_disk(program, module, total)
@@ -50,7 +51,7 @@ def _build(module: Module) -> None:
     with tempfile.TemporaryDirectory(dir=module.home.parent, prefix=unfinished) as folder:
         output = Path(folder) / module.name
         command = [program, "build", "-v", *module.flags, "-o", output, module.main]
-        _compile([str(part) for part in command], module, total)
+        _compile([str(part) for part in command], module, total, Path(folder))
         for name in module.programs:
             if name != module.name:
                 (Path(folder) / name).symlink_to(module.name)
@@ -94,14 +95,14 @@ def _check_disk(program: Path, module: Module, total: int) -> None:
             )
 
 
-def _compile(command: list[str], module: Module, total: int) -> None:
+def _compile(command: list[str], module: Module, total: int, folder: Path) -> None:
     begun = os.times().elapsed
     progress = Progress(f"Building {module.name}", total)
     told: list[str] = []
     with subprocess.Popen(
         command,
         cwd=module.folder,
-        env=golang.environment(),
+        env=golang.environment() | {"GOTMPDIR": str(folder)},  # /tmp is often small
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=daemons.dies_with_parent(signal.SIGTERM),  # noqa: PLW1509  # one thread

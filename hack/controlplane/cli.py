@@ -140,6 +140,9 @@ def _status(parsed: argparse.Namespace) -> int:
     running = session.current()
     if running is None:
         say("Nothing is running; hack/cluster up starts it")
+        words = session.last_words()
+        if words.exists() and words.stat().st_size:
+            say(f"The last one ended by itself:\n{words.read_text().rstrip()}")
     else:
         rows = {
             "server": running.state["server"],

@@ -16,6 +16,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _TAIL = 12  # lines of a log that explain an end
+_WIDTH = 300  # characters of each
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Daemon:
     @property
     def tail(self) -> str:
         """The last lines of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL:])
+        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL:]
+        return "\n".join(line[:_WIDTH] for line in lines)
 
 
 def start(name: str, command: Sequence[str], log: Path) -> Daemon:

@@ -107,8 +107,9 @@ def _record(cluster: Cluster, server: str, seconds: float) -> None:
 def _report(kind: str, text: str = "") -> None:
     try:
         print(json.dumps({"kind": kind, "text": text}), flush=True)
-    except BrokenPipeError:  # our starter is gone; what follows is not for it
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for the interpreter's last flush
+    except BrokenPipeError:  # our starter is gone; stderr is the log of one that lasts
+        sys.stdout = sys.stderr
+        print(text, file=sys.stderr)
 
 
 def _told(_number: int, _frame: FrameType | None) -> None:

@@ -91,13 +91,13 @@ KWOK = Module(
     main="sigs.k8s.io/kwok/cmd/kwok",
     pin="sigs.k8s.io/kwok",
     programs=("kwok",),
-    gigabytes=2.5,
+    gigabytes=1.5,
 )
 HELM = Module(
     name="helm",
     main="helm.sh/helm/v4/cmd/helm",
     pin="helm.sh/helm/v4",
     programs=("helm",),
-    gigabytes=2.5,
+    gigabytes=2,
     stamps=("helm.sh/helm/v4/internal/version.version={version}",),
 )

@@ -63,12 +63,19 @@ def current() -> Running | None:
     return Running.read(lasting())
 
 
+def last_words() -> Path:
+    """Why a lasting control plane ended that nobody ended; empty when there is nothing to tell."""
+    return lasting().with_suffix(".log")
+
+
 def up() -> Running:
     """The lasting control plane, started when it is not there."""
     programs = binaries()
     with _alone():
         running = current()
         if running is not None:
+            if running.state["programs"] != [str(programs.kubernetes), str(programs.kwok)]:
+                say("It runs other versions than this checkout pins: see hack/cluster down")
             return running
         shutil.rmtree(lasting(), ignore_errors=True)  # what a killed keeper left
         with _Keeper(lasting(), programs, lasts=True) as kept:
@@ -128,10 +135,9 @@ class _Keeper:
             raise Trouble(f"{directory} is in use")
         self._directory = directory
         self._lasts = lasts
-        self._told = False
         folders = (directory, programs.kubernetes, programs.kwok)
         extra = [] if lasts else ["--until-stdin-closes"]
-        output = (directory.with_suffix(".log")).open("wb") if lasts else None
+        output = last_words().open("wb") if lasts else None
         self._process = subprocess.Popen(
             [sys.executable, str(SCRIPT), "keep", *map(str, folders), *extra],
             stdin=subprocess.DEVNULL if lasts else subprocess.PIPE,
@@ -164,6 +170,10 @@ class _Keeper:
         except subprocess.TimeoutExpired:
             self._process.kill()  # its daemons die with it, its files are left to us
         shutil.rmtree(self._directory, ignore_errors=True)
+        for line in self._process.stdout or ():
+            report = json.loads(line)
+            if report["kind"] == keeper.FAILED and kind is None:
+                say(f"The control plane ended early: {report['text']}")
 
     def ready(self) -> Running:
         """Waits until all is up, and tells on a terminal what is being done."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hack.controlplane.modules import KUBERNETES
 from tests.controlplane import ROOT
 
 _CLUSTER = (sys.executable, str(ROOT / "hack" / "cluster"))
@@ -110,19 +111,20 @@ def test_programs_of_the_machine_in_the_pinned_version_are_taken(
     machine: dict[str, str], tmp_path: Path
 ) -> None:
     """KUBEBUILDER_ASSETS, all of them in exactly the version."""
+    pinned, etcd = KUBERNETES.version, KUBERNETES.version_of("go.etcd.io/etcd/server/v3")
     assets = tmp_path / "assets"
     assets.mkdir()
     for name, told in (
-        ("etcd", "etcd Version: 3.7.0"),
-        ("kube-apiserver", "Kubernetes v1.37.2"),
-        ("kube-controller-manager", "Kubernetes v1.37.2"),
-        ("kube-scheduler", "Kubernetes v1.37.2"),
+        ("etcd", f"etcd Version: {etcd.removeprefix('v')}"),
+        ("kube-apiserver", f"Kubernetes {pinned}"),
+        ("kube-controller-manager", f"Kubernetes {pinned}"),
+        ("kube-scheduler", f"Kubernetes {pinned}"),
     ):
         _program(assets / name, f"#!/bin/sh\necho {told}\n")
     given = machine | {"KUBEBUILDER_ASSETS": str(assets)}
     assert _cluster("build", env=given).stdout.split()[0] == str(assets)
     assert _builds(machine) == ["kwok"]
-    _program(assets / "kube-scheduler", "#!/bin/sh\necho Kubernetes v1.37.20\n")
+    _program(assets / "kube-scheduler", f"#!/bin/sh\necho Kubernetes {pinned}0\n")
     assert _cluster("build", env=given).stdout.split()[0] != str(assets)
     assert _builds(machine) == ["kwok", "kubernetes"]
 

@@ -43,7 +43,11 @@ class Run:
 def _running(script: str = _SLEEP, wrapper: tuple[str, ...] = ()) -> Iterator[Run]:
     command = [*wrapper, *_CLUSTER, "run", "--", "sh", "-c", script]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             assert process.stdout
@@ -140,6 +144,17 @@ def test_no_daemon_outlives_a_keeper_that_was_killed() -> None:
         run.process.terminate()
         assert run.process.wait(30) == 128 + signal.SIGTERM
         assert run.left == []
+
+
+def test_a_daemon_that_dies_ends_the_control_plane_and_is_named() -> None:
+    """Half a cluster is worse than none; the command hears it from its connections."""
+    with _running() as run:
+        os.kill(run.daemons["kwok"], signal.SIGKILL)
+        eventually(lambda: run.left == ["command"], f"left: {run.left}")
+        run.process.terminate()
+        assert run.process.stderr
+        told = run.process.stderr.read()
+    assert told.startswith("The control plane ended early: kwok ended (-9)")
 
 
 def test_a_run_that_was_killed_with_its_keeper_is_swept_away_by_the_next() -> None:
