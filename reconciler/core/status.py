@@ -58,10 +58,8 @@ def verdict(facts: Facts, results: Results) -> Verdict:
         return Verdict(
             Phase.FAILED, findings[0].reason, "; ".join(finding.text for finding in findings)
         )
-    steps = facts.steps
-    finals = [results[step.name] for step in steps if step.name in results]
-    if len(finals) == len(steps) and all(r.status is StepStatus.COMPLETED for r in finals):
-        return Verdict(Phase.COMPLETED, "Completed", "" if steps else "no steps")
+    if _count(results, StepStatus.COMPLETED) == _total(facts):
+        return Verdict(Phase.COMPLETED, "Completed", "" if _total(facts) else "no steps")
     return _stopped(facts, results) or _going(facts, results)
 
 
