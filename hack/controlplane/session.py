@@ -105,7 +105,7 @@ def run(command: Sequence[str]) -> int:
     caller = os.getppid()
     try:
         programs = binaries()
-        with _Keeper(_fresh_directory(), programs, lasts=False) as kept:
+        with _fresh_keeper(programs) as kept:
             return _run(command, kept.ready(), caller)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -195,13 +195,14 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _fresh_directory() -> Path:
-    """A directory for one run; those of keepers that were killed are swept away."""
-    for left in throwaway().glob("run-*"):
-        lock = left / _LOCK
-        if lock.exists() and not locks.held(lock):
-            shutil.rmtree(left, ignore_errors=True)
-    return throwaway() / f"run-{os.getpid()}-{time.monotonic_ns():x}"
+def _fresh_keeper(programs: Binaries) -> _Keeper:
+    """A keeper in a directory of its own; those of keepers that were killed are swept away."""
+    with locks.holding(throwaway() / "runs.lock"):  # nobody sweeps what is only being made
+        for left in throwaway().glob("run-*"):
+            if not locks.held(left / _LOCK):
+                shutil.rmtree(left, ignore_errors=True)
+        directory = throwaway() / f"run-{os.getpid()}-{time.monotonic_ns():x}"
+        return _Keeper(directory, programs, lasts=False)
 
 
 def _run(command: Sequence[str], running: Running, caller: int) -> int:
