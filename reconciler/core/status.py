@@ -34,6 +34,7 @@ SUSPENDED = "Suspended"
 WORKFLOW_TIMED_OUT = "WorkflowTimedOut"
 
 MAX_STATUS_BYTES = 768 * 1024  # below etcd's 1.5 MiB an object with its spec
+_MAX_RESULTS_BYTES = MAX_STATUS_BYTES - 128 * 1024  # the plan, message and conditions at their most
 _MANY_ERRORS = 50
 _ERROR_LENGTHS = (MAX_MESSAGE, 256, 96, 32, 0)
 _NAMES_TOLD = 3
@@ -140,12 +141,14 @@ def closed(results: Results) -> dict[str, StepResult]:
 
 def compose(facts: Facts, results: Results, found: Verdict) -> WorkflowStatus:
     """The whole status; equal to the recorded one when there is nothing to tell."""
+    # First of all: what the message quotes is what the next run will read.
+    results = bounded(results)
     before = facts.workflow.status
     held = slots_held(facts, results)
     settled = before.settled or (found.phase.terminal and held == 0 and not facts.workflow.deleting)
     judgement = _judgement(facts, results, found)
     moved = found.phase is not before.phase or before.last_transition_time is None
-    status = WorkflowStatus(
+    return WorkflowStatus(
         phase=found.phase,
         settled=settled,
         message=_message(facts, results, found, judgement)[:MAX_MESSAGE],
@@ -164,7 +167,6 @@ def compose(facts: Facts, results: Results, found: Verdict) -> WorkflowStatus:
             judgement, before.conditions, facts.workflow.metadata.generation, facts.now
         ),
     )
-    return _bounded(status)
 
 
 def already_ran(facts: Facts) -> WorkflowStatus:
@@ -199,14 +201,11 @@ def refused(status: WorkflowStatus, step: str, reason: str, error: str) -> Workf
     update: dict[str, object] = {"last_error": error[:MAX_MESSAGE]}
     if reason:
         update |= {"status": StepStatus.FAILED, "reason": reason}
-    return status.model_copy(
-        update={
-            "step_results": tuple(
-                result.model_copy(update=update) if result.step_name == step else result
-                for result in status.step_results
-            )
-        }
-    )
+    results = {
+        result.step_name: result.model_copy(update=update) if result.step_name == step else result
+        for result in status.step_results
+    }
+    return status.model_copy(update={"step_results": tuple(bounded(results).values())})
 
 
 def _total(facts: Facts) -> int:
@@ -318,37 +317,33 @@ def _names(names: Sequence[str]) -> str:
     return f"{told} and {more} more" if more > 0 else told
 
 
-def _bounded(status: WorkflowStatus) -> WorkflowStatus:
-    """The status within its bound: errors are shortened where there are many.
+def bounded(results: Results) -> dict[str, StepResult]:
+    """The results within their bound: errors are shortened where there are many.
 
     A thousand longest names, references and times take about 550 KiB; what grows is the errors.
     """
-    errors = sum(bool(result.last_error) for result in status.step_results)
+    found = dict(results)
+    errors = sum(bool(result.last_error) for result in results.values())
     for length in _ERROR_LENGTHS if errors <= _MANY_ERRORS else _ERROR_LENGTHS[1:]:
-        status = _shortened(status, length)
-        if not _may_be_large(status) or _size(status) < MAX_STATUS_BYTES:
+        found = {name: _shortened(result, length) for name, result in found.items()}
+        if not _may_be_large(found) or _size(found) < _MAX_RESULTS_BYTES:
             break
-    return status
+    return found
 
 
-def _shortened(status: WorkflowStatus, length: int) -> WorkflowStatus:
-    if all(len(result.last_error) <= length for result in status.step_results):
-        return status
-    return status.model_copy(
-        update={
-            "step_results": tuple(
-                result.model_copy(update={"last_error": result.last_error[:length]})
-                for result in status.step_results
-            )
-        }
-    )
+def _shortened(result: StepResult, length: int) -> StepResult:
+    if len(result.last_error) <= length:
+        return result
+    return result.model_copy(update={"last_error": result.last_error[:length]})
 
 
-def _may_be_large(status: WorkflowStatus) -> bool:
-    """A cheap upper bound, so that small statuses are not measured: 4 bytes a character."""
-    errors = sum(4 * len(result.last_error) for result in status.step_results)
-    return 700 * len(status.step_results) + errors > MAX_STATUS_BYTES // 2
+def _may_be_large(results: Results) -> bool:
+    """A cheap upper bound, so that small statuses are not measured: 6 bytes a character."""
+    errors = sum(6 * len(result.last_error) for result in results.values())
+    return 700 * len(results) + errors > _MAX_RESULTS_BYTES // 2
 
 
-def _size(status: WorkflowStatus) -> int:
-    return len(json.dumps(status.wire(), ensure_ascii=False).encode())
+def _size(results: Results) -> int:
+    """Bytes in etcd: the API server stores JSON as Go writes it, with < > and & escaped."""
+    text = json.dumps([result.wire() for result in results.values()], ensure_ascii=False)
+    return len(text.encode()) + 5 * sum(map(text.count, "<>&"))
