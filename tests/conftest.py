@@ -1,0 +1,3 @@
+"""Every suite may ask for the control plane; nothing starts before a test does."""
+
+pytest_plugins = ("tests.controlplane",)
