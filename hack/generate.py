@@ -1,0 +1,24 @@
+"""Writes the files that are made from code; with --check it only tells which are out of date."""
+
+import sys
+from pathlib import Path
+
+from reconciler.crds import files, write
+
+CRDS = Path(__file__).resolve().parents[1] / "charts" / "reconciler" / "files" / "crds"
+
+
+def main(arguments: list[str]) -> int:
+    if arguments != ["--check"]:
+        write(CRDS)
+        return 0
+    made = files()
+    there = {path.name: path.read_text(encoding="utf-8") for path in CRDS.glob("*.yaml")}
+    differ = sorted(name for name in made | there if made.get(name) != there.get(name))
+    for name in differ:
+        print(f"{CRDS.name}/{name} is not what the models say: make generate", file=sys.stderr)
+    return 1 if differ else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
