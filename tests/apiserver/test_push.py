@@ -1,0 +1,184 @@
+"""The real Pushgateway and the fake one: what a run pushes is what a scrape sees."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from reconciler.core.api import Phase
+from reconciler.core.outcome import DocumentResult, Documents, Outcome, Work
+from reconciler.gauges import gauges
+from reconciler.pushgateway import PushGateway
+from reconciler.seams import Gateway
+from tests.fakes.gateway import MemoryGateway, Sample
+
+pytestmark = pytest.mark.apiserver
+
+ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE = 10.0  # seconds until it serves
+_ITS_OWN = ("push_time_seconds", "push_failure_time_seconds")  # added by it to every group
+
+GROUPING = {"job": "reconciler", "namespace": "_all", "source": "shop", "shard": "0-1"}
+OTHER = {**GROUPING, "source": "none"}
+OUTCOME = Outcome(
+    ended=datetime(2026, 3, 1, 12, 0, 4, tzinfo=UTC),
+    seconds=3.5,
+    observed=True,
+    source_ready=True,
+    documents=Documents(
+        ref='feature/"odd"\\ref',
+        commit="4f2a9c0b7d1e5a6c8b3f",
+        committed_at=datetime(2026, 3, 1, 11, 0, tzinfo=UTC),
+        results={DocumentResult.APPLIED: 2},
+    ),
+    work=Work(
+        phases={Phase.EXECUTING: 3}, created=5, last_failure=datetime(2026, 3, 1, tzinfo=UTC)
+    ),
+    requests={("list", "200"): 2, ("get", "404"): 1},
+)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A gateway, and what a scrape of one of its groups sees."""
+
+    gateway: Gateway
+    scrape: Callable[[Mapping[str, str]], Mapping[Sample, float]]
+
+    def push(self, outcome: Outcome, grouping: Mapping[str, str] = GROUPING) -> None:
+        self.gateway.push(gauges(outcome, "1.2.3"), grouping)
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """The Pushgateway of this machine, fetched where there is none."""
+    told = subprocess.run(
+        [sys.executable, ROOT / "hack" / "cluster", "tool", "pushgateway"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return told.stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def url(program: str) -> Iterator[str]:
+    """A fresh Pushgateway on a free port of loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [program, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        _ready(f"http://127.0.0.1:{port}/-/ready")
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
+@pytest.fixture(params=[pytest.param("real", id="real"), pytest.param("fake", id="fake")])
+def observed(request: pytest.FixtureRequest) -> Observed:
+    """Both are held to the same."""
+    if request.param == "fake":
+        fake = MemoryGateway()
+        return Observed(fake, fake.samples)
+    url = request.getfixturevalue("url")
+    return Observed(PushGateway(url), lambda grouping: _scraped(url, grouping))
+
+
+def _ready(url: str) -> None:
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310  # ours
+        except OSError:
+            assert time.monotonic() < ends, f"nothing serves {url}"
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _scraped(url: str, grouping: Mapping[str, str]) -> Mapping[Sample, float]:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310  # ours
+        text = answer.read().decode()
+    return {
+        (sample.name, _own_labels(sample.labels, grouping)): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name not in _ITS_OWN and grouping.items() <= sample.labels.items()
+    }
+
+
+def _own_labels(
+    labels: Mapping[str, str], grouping: Mapping[str, str]
+) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (name, value)
+        for name, value in labels.items()
+        if name not in grouping and name != "instance"
+    )
+
+
+def value(samples: Mapping[Sample, float], name: str, **labels: str) -> float | None:
+    return samples.get((f"reconciler_{name}", frozenset(labels.items())))
+
+
+def test_what_a_run_pushes_is_what_a_scrape_sees(observed: Observed) -> None:
+    """Invariant I10: each family, each label, each number."""
+    observed.push(OUTCOME)
+    told = MemoryGateway()
+    told.push(gauges(OUTCOME, "1.2.3"), GROUPING)
+    assert observed.scrape(GROUPING) == told.samples(GROUPING)
+    seen = observed.scrape(GROUPING)
+    assert value(seen, "workflows", phase="Executing") == 3.0
+    assert (
+        value(seen, "source_info", ref='feature/"odd"\\ref', commit="4f2a9c0b7d1e5a6c8b3f") == 1.0
+    )
+
+
+def test_a_family_is_replaced_whole(observed: Observed) -> None:
+    """Contract 10: no stale label value stays."""
+    observed.push(OUTCOME)
+    observed.push(replace(OUTCOME, requests={("list", "500"): 1}))
+    seen = observed.scrape(GROUPING)
+    assert value(seen, "api_requests", verb="list", code="500") == 1.0
+    assert value(seen, "api_requests", verb="list", code="200") is None
+    assert value(seen, "api_requests", verb="get", code="404") is None
+
+
+def test_a_failed_run_never_loses_the_last_success_nor_the_last_failure(observed: Observed) -> None:
+    """Contract 10: POST keeps what is not sent."""
+    observed.push(OUTCOME)
+    later = OUTCOME.ended + timedelta(minutes=1)
+    observed.push(replace(OUTCOME, ended=later, observed=False, cluster_failed=True))
+    seen = observed.scrape(GROUPING)
+    assert value(seen, "last_run_timestamp_seconds") == later.timestamp()
+    assert value(seen, "run_exit_code") == 4.0
+    assert value(seen, "last_success_timestamp_seconds") == OUTCOME.ended.timestamp()
+    assert value(seen, "workflow_last_failure_timestamp_seconds") == 1772323200.0
+    assert value(seen, "workflows", phase="Executing") == 3.0
+
+
+def test_two_releases_never_overwrite_each_other(observed: Observed) -> None:
+    """Contract 10: the grouping key tells them apart."""
+    observed.push(OUTCOME)
+    observed.push(replace(OUTCOME, work=Work(created=9)), OTHER)
+    assert value(observed.scrape(GROUPING), "steps_created") == 5.0
+    assert value(observed.scrape(OTHER), "steps_created") == 9.0
+
+
+def test_the_pushgateway_knows_every_family_as_a_gauge_with_help(url: str) -> None:
+    """Contract 10: gauges only; and the Pushgateway found nothing inconsistent."""
+    PushGateway(url).push(gauges(OUTCOME, "1.2.3"), GROUPING)
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310  # ours
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    ours = [family for family in families if family.name.startswith("reconciler_")]
+    assert {family.type for family in ours} == {"gauge"}
+    assert all(family.documentation.endswith(".") for family in ours)
+    assert {family.name for family in ours} == {each.name for each in gauges(OUTCOME, "1.2.3")}
