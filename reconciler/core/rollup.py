@@ -4,6 +4,7 @@ Whatever a child's status holds, there is a result; nothing here raises. What is
 it was recorded, whatever its child says later.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ TIMED_OUT = "TimedOut"
 GRACE = timedelta(seconds=60)  # an executor's clock may lag, and it may just be ending
 _FIRST_BACKOFF = timedelta(seconds=30)
 _LONGEST_BACKOFF = timedelta(minutes=10)
+_NO_WORD = re.compile(r"[^A-Za-z0-9_.,:-]")
 _LAST_ATTEMPT = 1000  # the field's bound; only attempts that are Late for days come near it
 
 
@@ -147,11 +149,16 @@ def _from_child(facts: Facts, step: Step, known: StepResult, child: Child) -> St
     if known.status is StepStatus.RETRYING:
         return known  # its failure is recorded; the child may still be on its way out
     if child.phase == "Failed":
-        return _failed(facts, step, known, child.reason or STEP_FAILED, child.last_error)
+        return _failed(facts, step, known, _one_word(child.reason), child.last_error)
     if _overdue(facts, step, child):
         text = f"still {child.phase or 'Pending'} after {go_duration(step_timeout(step))}"
         return _failed(facts, step, known, TIMED_OUT, text)
     return _at_work(known, child)
+
+
+def _one_word(reason: str) -> str:
+    """An executor's reason may be any text; in a result it is one word of plain characters."""
+    return _NO_WORD.sub("", reason)[:64] or STEP_FAILED
 
 
 def _at_work(known: StepResult, child: Child) -> StepResult:
@@ -185,10 +192,10 @@ def _without_child(facts: Facts, step: Step, recorded: StepResult) -> StepResult
 
 def _failed(facts: Facts, step: Step, known: StepResult, reason: str, error: str) -> StepResult:
     """An attempt that failed: retried while attempts are left, else failed for good."""
-    # An executor's reason may be any text; ours is one word of at most 64 characters.
-    reason = reason[:64]
+    child = facts.child_of(known)
+    never_made = child is not None and child.late
     made = known.attempt + 1 - _late(facts, known)
-    if known.attempt < _LAST_ATTEMPT and (reason == LATE or made <= step.retries):
+    if known.attempt < _LAST_ATTEMPT and (never_made or made <= step.retries):
         return known.model_copy(
             update={
                 "status": StepStatus.RETRYING,
@@ -197,7 +204,6 @@ def _failed(facts: Facts, step: Step, known: StepResult, reason: str, error: str
                 "execution_end_time": facts.now,
             }
         )
-    child = facts.child_of(known)
     ended = child.ended if child is not None and child.terminal else None
     return _final(known.model_copy(update={"execution_end_time": ended}), reason, error)
 

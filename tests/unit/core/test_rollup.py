@@ -61,6 +61,20 @@ def test_a_failed_child_without_a_reason_gets_ours() -> None:
     assert result(after(workflow(step()), child("a", "Failed"))).reason == "StepFailed"
 
 
+@pytest.mark.parametrize(
+    ("said", "recorded"),
+    [
+        pytest.param("ImagePull", "ImagePull", id="one-word"),
+        pytest.param("exit code 137", "exitcode137", id="several-words"),
+        pytest.param("<b>\n\x01", "b", id="what-would-have-to-be-escaped"),
+        pytest.param("\N{FIRE}", "StepFailed", id="no-word-at-all"),
+    ],
+)
+def test_an_executors_reason_becomes_one_word(said: str, recorded: str) -> None:
+    """Contract 2: reason is one word; an executor that is not ours may write anything."""
+    assert result(after(workflow(step()), child("a", "Failed", reason=said))).reason == recorded
+
+
 def test_an_executors_words_are_cut_to_our_bounds() -> None:
     """Contract 2: lastError holds at most 1,024 characters, a reason 64."""
     loud = child("a", "Failed", reason="r" * 1000, last_error="e" * 30_000)

@@ -191,6 +191,8 @@ def _stored(status: WorkflowStatus) -> int:
     [
         pytest.param("e", id="ascii"),
         pytest.param("\N{FIRE}", id="four-bytes-a-character"),
+        pytest.param("<", id="escaped-by-go"),
+        pytest.param("\x01", id="control-characters"),
         pytest.param('"', id="quotes"),
     ],
 )
