@@ -38,6 +38,7 @@ _MAX_RESULTS_BYTES = MAX_STATUS_BYTES - 128 * 1024  # the plan, message and cond
 _MANY_ERRORS = 50
 _ERROR_LENGTHS = (MAX_MESSAGE, 256, 96, 32, 0)
 _NAMES_TOLD = 3
+_ERROR_TOLD = 400  # the whole error stands in the result; what to do about it must fit beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,9 @@ def _recorded(status: WorkflowStatus) -> tuple[str, str]:
 def _failures(failed: Sequence[StepResult]) -> str:
     """The first step that failed, with its reason and error, and how many more did."""
     first = failed[0]
-    error = f": {first.last_error}" if first.last_error else ""
+    error = f": {first.last_error[:_ERROR_TOLD]}" if first.last_error else ""
     more = f"; and {len(failed) - 1} more failed" if len(failed) > 1 else ""
-    return f"step {first.step_name} failed ({first.reason}){error}"[: MAX_MESSAGE - 64] + more
+    return f"step {first.step_name} failed ({first.reason}){error}{more}"
 
 
 def started_at(facts: Facts, results: Results) -> datetime | None:

@@ -162,6 +162,15 @@ def test_a_refused_creation_is_told_with_its_step_and_error() -> None:
     )
 
 
+def test_a_long_error_leaves_room_for_the_way_out() -> None:
+    """Contract 4: a child that ignores cancelRequested is named, whatever else is told."""
+    listed = (child("0", "Failed", last_error="e" * 1024), STUBBORN)
+    seen = after(workflow(step("0"), step("a")), *listed)
+    message = decide_again(seen, *listed).status.message
+    assert f"kubectl delete ke {STUBBORN.name}" in message
+    assert "step 0 failed (StepFailed): eee" in message
+
+
 def test_a_failure_that_is_told_shortly_stands_whole_in_its_result() -> None:
     """Contract 2: lastError holds at most 1,024 characters; the message is a summary."""
     seen = after(workflow(step("a"), step("b")))
