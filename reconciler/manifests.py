@@ -36,6 +36,7 @@ _SYNTAX: Mapping[str, str] = {
     "could not find expected ':'": "a key without ':' stands here, or text that needs quotes",
     "did not find expected key": "the indentation does not fit the lines above",
     "did not find expected '-' indicator": "the indentation does not fit the list above",
+    "found unexpected ':'": "text with ':' within { } or [ ] needs quotes",
     "found unexpected end of stream": "a quote is opened and never closed",
     "found unexpected document indicator": "a quote is opened and never closed",
 }
