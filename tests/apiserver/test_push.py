@@ -19,6 +19,8 @@ from reconciler.core.outcome import DocumentResult, Documents, Outcome, Work
 from reconciler.gauges import gauges
 from reconciler.pushgateway import PushGateway
 from reconciler.seams import Gateway
+from reconciler.version import version
+from tests.apiserver.runs import Shop, steps
 from tests.fakes.gateway import MemoryGateway, Sample
 
 pytestmark = pytest.mark.apiserver
@@ -182,3 +184,64 @@ def test_the_pushgateway_knows_every_family_as_a_gauge_with_help(url: str) -> No
     assert {family.type for family in ours} == {"gauge"}
     assert all(family.documentation.endswith(".") for family in ours)
     assert {family.name for family in ours} == {each.name for each in gauges(OUTCOME, "1.2.3")}
+
+
+# --- runs -----------------------------------------------------------------------------------
+
+
+def test_a_run_pushes_what_the_server_holds(shop: Shop, url: str) -> None:
+    """Invariant I10: seven steps without an order, five slots."""
+    shop.workflow("seven", *steps(*"abcdefg"))
+    shop.done("--pushgateway-url", url)
+    seen = _scraped(url, {**OTHER, "namespace": shop.namespace})
+    assert value(seen, "workflows", phase="Executing") == 1.0
+    assert value(seen, "workflows", phase="Completed") == 0.0
+    assert value(seen, "slots", state="limit") == 5.0
+    assert value(seen, "slots", state="used") == 5.0
+    assert value(seen, "steps", status="Pending") == 5.0
+    assert value(seen, "steps_ready_waiting") == 2.0
+    assert value(seen, "steps_created") == 5.0
+    assert value(seen, "run_exit_code") == 0.0
+    assert value(seen, "build_info", version=version()) == 1.0
+    assert value(seen, "api_requests", verb="create", code="201") is not None
+    assert value(seen, "source_ready") is None
+    assert value(seen, "last_success_timestamp_seconds") == value(
+        seen, "last_run_timestamp_seconds"
+    )
+
+
+def test_a_run_without_the_lease_pushes_nothing(shop: Shop, url: str) -> None:
+    """Contract 1: the run that holds it tells."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{shop.namespace}/leases"
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    spec = {"holderIdentity": "another", "leaseDurationSeconds": 60, "renewTime": now}
+    code, answer = shop.api.post(path, {"metadata": {"name": "reconciler-default"}, "spec": spec})
+    assert code == 201, answer
+    run = shop.done("--pushgateway-url", url)
+    assert _scraped(url, {"job": "reconciler"}) == {}
+    assert run.of("INFO")[-1].startswith("nothing done: another run holds the Lease; ")
+
+
+def test_a_run_that_could_not_observe_says_so_and_no_more(shop: Shop, url: str) -> None:
+    """Contract 10."""
+    refused = shop.run("-n", "kube-system", "--pushgateway-url", url)
+    assert refused.code == 4
+    seen = _scraped(url, {**OTHER, "namespace": "kube-system"})
+    assert {name for name, _ in seen} == {
+        "reconciler_last_run_timestamp_seconds",
+        "reconciler_run_exit_code",
+        "reconciler_run_truncated",
+    }
+    assert value(seen, "run_exit_code") == 4.0
+
+
+def test_a_pushgateway_that_is_down_is_a_warning(shop: Shop) -> None:
+    """Contract 1: neither the exit code nor any state changes; and no password is told (I9)."""
+    shop.workflow("one", *steps("a"))
+    run = shop.done("--pushgateway-url", "http://me:hunter2@127.0.0.1:1", "-v")
+    assert shop.steps("one") == ["a"]
+    assert run.of("WARNING")[-1] == (
+        "no gauges were pushed: the Pushgateway at http://127.0.0.1:1 cannot be reached: "
+        "Connection refused"
+    )
+    assert "hunter2" not in run.log
