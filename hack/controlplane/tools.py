@@ -60,7 +60,7 @@ def tool(name: str) -> Path:
             program = located(module) / name
             return program if program.exists() else built(module) / name
         case Debian() as source:
-            return _unpacked(name, source)
+            return unpacked(name, source)
 
 
 def found(name: str) -> Path | None:
@@ -88,7 +88,8 @@ def _home(source: Debian) -> Path:
     return cache() / "debian" / source.package
 
 
-def _unpacked(name: str, source: Debian) -> Path:
+def unpacked(name: str, source: Debian) -> Path:
+    """The path of what a package holds, in the cache; fetched when it is not there."""
     program = _home(source) / source.program
     with locks.holding(cache() / f"{name}.lock", lambda: say(f"Another process fetches {name}")):
         if not program.exists():
