@@ -175,8 +175,7 @@ def carried_out(by: Facts, decision: Decision) -> Facts:
     stopped = {each.uid for each in decision.stop}
     children = [
         replace(each, cancel_requested=True) if each.uid in stopped else each
-        for name in by.children.by_step
-        for each in by.children.of_step(name)
+        for each in by.children.every
     ]
     written = by.workflow.with_status(decision.status)
     created = [made(by, creation) for creation in decision.create]

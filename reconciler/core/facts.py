@@ -82,13 +82,12 @@ class Children:
         return tuple(attempts[number] for number in sorted(attempts))
 
     @property
+    def every(self) -> tuple[Child, ...]:
+        return tuple(child for attempts in self.by_step.values() for child in attempts.values())
+
+    @property
     def active(self) -> tuple[Child, ...]:
-        return tuple(
-            child
-            for attempts in self.by_step.values()
-            for child in attempts.values()
-            if child.active
-        )
+        return tuple(child for child in self.every if child.active)
 
     def __len__(self) -> int:
         return sum(len(attempts) for attempts in self.by_step.values())
