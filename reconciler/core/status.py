@@ -309,7 +309,10 @@ def _held_back(facts: Facts, results: Results) -> Iterator[str]:
         if obstacle.because in (*told, Because.REFUSED):
             groups.setdefault(obstacle.text, []).append(step)
     for text, steps in groups.items():
-        yield f"{_names(steps)}{' ' if text.startswith('waits') else ': '}{text}"
+        if text.startswith("waits"):
+            yield f"{_names(steps)} {text if len(steps) == 1 else text.replace('waits', 'wait', 1)}"
+        else:
+            yield f"{_names(steps)}: {text}"
 
 
 def _names(names: Sequence[str]) -> str:

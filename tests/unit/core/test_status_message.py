@@ -53,7 +53,7 @@ STUBBORN = child("a", "Running", started=at(), cancel_requested=True)
         pytest.param(
             workflow(*(step(name, requires_approval=True) for name in "abcde")),
             (),
-            "0 of 5 steps completed, a, b, c and 2 more waits for approval",
+            "0 of 5 steps completed, a, b, c and 2 more wait for approval",
             id="many-gates",
         ),
         pytest.param(
@@ -305,5 +305,5 @@ def test_a_thousand_gates_are_told_in_a_few_words() -> None:
         approvals=approved(_longest(0)),
     )
     message = decide_again(given).status.message
-    assert message.endswith("and 996 more waits for approval")
+    assert message.endswith("and 996 more wait for approval")
     assert len(message) < 300
