@@ -19,6 +19,7 @@ from reconciler.core.reasons import awaiting_approval
 from reconciler.core.rollup import TIMED_OUT
 
 MAX_NOTE_BYTES = 1024
+_LINE_BYTES = 320  # of one step where there are several: three are named at least
 
 _SUSPENDED = "Suspended"
 
@@ -58,19 +59,26 @@ def ended(before: WorkflowStatus, after: WorkflowStatus) -> tuple[StepResult, ..
 
 
 def note(lines: Iterable[str]) -> str:
-    """As many of the lines as fit an Event's note, then how many more there are."""
+    """The lines as they fit an Event's note: where they do not, each is cut so that more fit."""
+    lines = list(lines)
+    whole = "; ".join(lines)
+    if len(lines) == 1 or len(whole.encode()) <= MAX_NOTE_BYTES:
+        return _cut(whole, MAX_NOTE_BYTES)
     told: list[str] = []
-    pending = list(lines)
     size = 0
-    for line in pending:
-        size += len(line.encode()) + 2
-        if size > MAX_NOTE_BYTES - len("; and 1000 more"):
+    for line in (_cut(each, _LINE_BYTES) for each in lines):
+        size += len(line.encode()) + len("; ")
+        if size > MAX_NOTE_BYTES - len("and 1000 more"):
             break
         told.append(line)
-    if not told and pending:
-        return pending[0].encode()[: MAX_NOTE_BYTES - 64].decode(errors="ignore")
-    rest = len(pending) - len(told)
+    rest = len(lines) - len(told)
     return "; ".join([*told, f"and {rest} more"] if rest else told)
+
+
+def _cut(text: str, size: int) -> str:
+    """The text within so many bytes of UTF-8, cut between two characters."""
+    data = text.encode()
+    return text if len(data) <= size else data[: size - 3].decode(errors="ignore") + "..."
 
 
 def _validity(before: WorkflowStatus, after: WorkflowStatus) -> Iterator[Transition]:
