@@ -43,7 +43,7 @@ def transitions(
     return (
         *_validity(before.status, after),
         *_steps(before, after, created),
-        *_suspension(before.status, after),
+        *_suspension(before, after),
         *_end(before.status, after),
     )
 
@@ -157,11 +157,12 @@ def _gates(before: WorkflowExecution, after: WorkflowStatus) -> list[str]:
     return [f"{step}: waits for an entry in spec.approvals" for step in now if step not in was]
 
 
-def _suspension(before: WorkflowStatus, after: WorkflowStatus) -> Iterator[Transition]:
-    was, now = (_ready_reason(status) for status in (before, after))
+def _suspension(before: WorkflowExecution, after: WorkflowStatus) -> Iterator[Transition]:
+    was, now = (_ready_reason(status) for status in (before.status, after))
     if now == _SUSPENDED and was != _SUSPENDED:
         yield Transition("WorkflowSuspended", "no step starts while spec.suspend is true")
-    if was == _SUSPENDED and now != _SUSPENDED and not after.phase.terminal:
+    # The reason alone would not do: a child that comes back to life moves it too.
+    if was == _SUSPENDED and not before.spec.suspend and not after.phase.terminal:
         yield Transition("WorkflowResumed", "steps start again")
 
 

@@ -247,6 +247,12 @@ def test_a_gate_of_a_workflow_that_is_over_is_not_told() -> None:
     assert "ApprovalRequired" not in dict(_told(seen, child("a", "Completed")))
 
 
+def test_a_child_that_comes_back_to_life_resumes_nothing() -> None:
+    """Contract 10: WorkflowResumed is for spec.suspend, not for what an executor says."""
+    seen = after(edited(after(workflow(*CHAIN)), suspend=True), child("a", "Completed"))
+    assert _told(seen, child("a", "Running")) == []
+
+
 def test_what_ended_in_this_pass_is_known_for_its_gauges() -> None:
     """Contract 10: reconciler_step_duration_seconds, of steps that ended in this run."""
     seen = after(workflow(*CHAIN, step("c"), failure_policy=CONTINUE), child("c", "Completed"))
