@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.api import StepStatus, WorkflowExecution
+from reconciler.core.api import Phase, StepStatus, WorkflowExecution
 from reconciler.core.facts import Children, Facts
 from reconciler.core.plan import plan
 from reconciler.core.ready import waiting
@@ -127,15 +127,18 @@ def _row(workflow: WorkflowExecution, children: Children) -> Row:
         phase=status.phase.value or "(new)",
         progress=status.progress or "-",
         running=", ".join(at_work),
-        waiting=status.message if status.phase.terminal else _waiting(workflow, children),
+        waiting=_waiting(workflow, children),
         settled=status.settled,
     )
 
 
 def _waiting(workflow: WorkflowExecution, children: Children) -> str:
     """Steps by what holds them back; nothing of it is stored, all of it is derived."""
+    status = workflow.status
+    if status.phase.terminal:
+        return "" if status.phase is Phase.COMPLETED else status.message
     facts = Facts(workflow, plan(workflow.spec), children, datetime.now(UTC))
-    results = {result.step_name: result for result in workflow.status.step_results}
+    results = {result.step_name: result for result in status.step_results}
     groups: dict[str, list[str]] = {}
     for step, obstacle in waiting(facts, results).items():
         groups.setdefault(obstacle.text, []).append(step)

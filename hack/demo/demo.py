@@ -41,6 +41,7 @@ _TOLD = (
     "reconciler_source_info",
     "reconciler_steps_created",
 )
+_SHARED = re.compile(r'(?:instance|job|namespace|shard|source)="[^"]*",?')
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,13 @@ def _edit(folder: Path) -> None:
 
 
 def _gauges(gateway: str) -> str:
+    """The pushed samples, without the labels that all of them share; zeros are left out."""
     with urllib.request.urlopen(f"{gateway}/metrics", timeout=5) as answer:  # noqa: S310  # ours
         lines = answer.read().decode().splitlines()
-    return "\n".join(f"  {line}" for line in lines if line.startswith(_TOLD))
+    told = [line for line in lines if line.startswith(_TOLD) and not line.endswith(" 0")]
+    return "\n".join(
+        f"  {_SHARED.sub('', line).replace(',}', '}').replace('{}', '')}" for line in told
+    )
 
 
 def _history(stage: Stage) -> str:
@@ -182,12 +187,16 @@ def _history(stage: Stage) -> str:
 def _what_next(stage: Stage) -> None:
     heading("Now you: three commands to try")
     kubectl = "kubectl" if shutil.which("kubectl") else stage.kubectl.program
-    flags = f"--kubeconfig {stage.kubectl.kubeconfig} -n {stage.kubectl.namespace}"
+    cluster = f"--kubeconfig {stage.kubectl.kubeconfig} -n {stage.kubectl.namespace}"
     waiting = next((row.name for row in board.rows(stage.kubectl) if not row.settled), "NAME")
-    print(f"  {kubectl} {flags} get workflowrecords")
-    print(f"  {kubectl} {flags} describe workflowexecution {waiting}")
-    print(f"  {kubectl} {flags} get workflowexecutions,kubernetesexecutions -o wide")
-    print("\n  The control plane goes on: hack/cluster status; hack/cluster down ends it.")
+    approval = '{"spec": {"approvals": [{"step": "upgrade", "by": "me"}]}}'
+    print(
+        f"  {kubectl} {cluster} get workflowrecords        # what ran, from which content\n"
+        f"  {kubectl} {cluster} patch we {waiting} --type merge -p '{approval}'\n"
+        f"  .venv/bin/reconciler run {cluster} \\\n"
+        f"    --source-name demo --source-url file://{stage.repository.folder}\n\n"
+        "  The control plane goes on: hack/cluster status tells, hack/cluster down ends it."
+    )
 
 
 # --- what the story needs ----------------------------------------------------------------------
