@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import urllib3
 from kubernetes.client.api_client import ApiClient
@@ -54,6 +55,7 @@ class ApiTransport:
         self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         self._host = str(configuration.host)
+        self._address = urlsplit(self._host).netloc.rpartition("@")[2]  # without a password
 
     def send(self, request: Request, timeout: float) -> Response:
         ends = time.monotonic() + timeout
@@ -62,7 +64,7 @@ class ApiTransport:
         try:
             return self._exchange(request, ends)
         except (HTTPError, OSError) as error:
-            raise _no_answer(request, error, timeout) from error
+            raise self._no_answer(request, error, timeout) from error
         finally:
             self._free.release()
 
@@ -94,6 +96,25 @@ class ApiTransport:
         )
         return headers
 
+    def _no_answer(self, request: Request, error: Exception, timeout: float) -> Unreachable:
+        """In words of our own: those of the libraries repeat addresses, and with them passwords."""
+        if isinstance(error, NewConnectionError):
+            why = getattr(error.__cause__, "strerror", None) or "the name or address leads nowhere"
+            return Transient(
+                f"{request.text}: no connection to the API server at {self._address}: {why}; "
+                "is it up, and is this its address?"
+            )
+        if isinstance(error, NotInTime):
+            return TimedOut(f"{request.text}: no answer within {timeout:.3g} s")
+        cause = error.args[0] if isinstance(error, SSLError) and error.args else error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Unreachable(
+                f"{request.text}: the certificate of the API server is not trusted "
+                f"({cause.verify_message}): look at the cluster's certificate-authority "
+                "in the kubeconfig"
+            )
+        return Transient(f"{request.text}: the connection broke off ({type(error).__name__})")
+
 
 def _read(answer: urllib3.BaseHTTPResponse, ends: float) -> bytes:
     """The whole body. A server that sends it byte by byte has no more time than any other."""
@@ -113,20 +134,3 @@ def _bound(answer: urllib3.BaseHTTPResponse, left: float) -> None:
     socket = getattr(answer.connection, "sock", None)
     if socket is not None:
         socket.settimeout(max(left, _SHORTEST))
-
-
-def _no_answer(request: Request, error: Exception, timeout: float) -> Unreachable:
-    """In words of our own: those of the libraries repeat addresses, and with them passwords."""
-    if isinstance(error, NewConnectionError):
-        why = getattr(error.__cause__, "strerror", None) or "the name or address leads nowhere"
-        return Transient(f"{request.text}: no connection to the API server: {why}")
-    if isinstance(error, NotInTime):
-        return TimedOut(f"{request.text}: no answer within {timeout:.3g} s")
-    cause = error.args[0] if isinstance(error, SSLError) and error.args else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Unreachable(
-            f"{request.text}: the certificate of the API server is not trusted "
-            f"({cause.verify_message}): look at the cluster's certificate-authority "
-            "in the kubeconfig"
-        )
-    return Transient(f"{request.text}: the connection broke off ({type(error).__name__})")
