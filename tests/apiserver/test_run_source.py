@@ -61,6 +61,16 @@ def test_a_commit_becomes_a_finished_workflow(shop: Shop, repository: Repository
     )
 
 
+def test_an_execution_in_git_runs_under_its_own_name(shop: Shop, repository: Repository) -> None:
+    """Contract 5: the other kind of document, one run of one name."""
+    text = document("restart-once", *steps("a"), kind="WorkflowExecution")
+    repository.commit({"shop.yaml": text})
+    _until_settled(shop, "--source-url", repository.url)
+    assert _names(shop) == {"restart-once"}
+    (entry,) = _contents(shop, "restart-once")
+    assert (entry["run"], entry["phase"]) == ("restart-once", "Completed")
+
+
 def test_children_say_which_commit_they_come_from(shop: Shop, repository: Repository) -> None:
     """Contract 3: the provenance is copied, and it is all that is."""
     commit = repository.commit({"shop.yaml": document("restart", *steps("a"))})
