@@ -3,7 +3,7 @@
 import base64
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -35,6 +35,7 @@ class Answering:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     silent: threading.Event | None = None
+    drips: bool = False
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -46,13 +47,19 @@ def served(answering: Answering) -> Iterator[Answering]:
             asked = (self.command, self.path, dict(self.headers), self.rfile.read(length))
             answering.asked.append(asked)
             if answering.silent:
-                answering.silent.wait()
+                self.never(answering.silent)
                 return
             self.send_response(answering.status)
             for name, value in answering.headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(answering.body)
+
+        def never(self, over: threading.Event) -> None:
+            """No answer, or one that takes for ever, each byte of it in time."""
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    self.wfile.write(b"H" if answering.drips else b"")
 
         do_GET = do_POST  # noqa: N815  # a redirect that was followed would come as a GET
 
@@ -137,10 +144,13 @@ def test_a_gateway_that_is_down_is_told_in_a_line() -> None:
     )
 
 
-def test_a_gateway_that_never_answers_costs_a_bounded_time() -> None:
+@pytest.mark.parametrize(
+    "drips", [pytest.param(False, id="silent"), pytest.param(True, id="byte-by-byte")]
+)
+def test_a_gateway_that_never_answers_costs_a_bounded_time(drips: bool) -> None:
     """Contract 7: a run has 5 seconds after its deadline, and this is a part of them."""
-    with served(Answering(silent=threading.Event())) as server:
-        message = failure(PushGateway(server.url, timeout=0.2))
+    with served(Answering(silent=threading.Event(), drips=drips)) as server:
+        message = failure(PushGateway(server.url, timeout=0.3))
     assert message.startswith(f"the Pushgateway at {server.url} ")
 
 
