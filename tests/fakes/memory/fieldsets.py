@@ -184,7 +184,7 @@ def _merged_items(node: Schema, live: list[Any], over: list[Any]) -> list[Any]:
 
 def without(tops: Mapping[str, Schema], value: Json, gone: Fields) -> Json:
     """The object without fields that nobody states any more."""
-    for path in sorted(gone, key=len, reverse=True):
+    for path in sorted(gone, key=len):  # an item before its parts: they go with it
         key = path[0].removeprefix("f:")
         if key in value and len(path) > 1:
             value = {**value, key: _without(tops[key], value[key], path[1:])}

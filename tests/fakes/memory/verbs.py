@@ -15,6 +15,7 @@ from tests.fakes.memory.storage import Draft, Manager, Managers, Storage, Stored
 _MERGE = "application/merge-patch+json"
 _CONTINUED = "after-"
 _Answer = tuple[int, bytes]
+_Rest = tuple[int, Sequence[Stored]]  # version of the first page, and what is left
 _Carried = Callable[[Served, Request], _Answer]
 
 _NO_LABELS: Mapping[str, str] = {}
@@ -29,7 +30,7 @@ class Verbs:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._lists: dict[str, Sequence[Stored]] = {}
+        self._lists: dict[str, _Rest] = {}
         self._table: Mapping[Verb, _Carried] = {
             Verb.GET: self._get,
             Verb.LIST: self._list,
@@ -53,23 +54,23 @@ class Verbs:
 
     def _list(self, served: Served, request: Request) -> _Answer:
         query = dict(request.query)
-        matching = (
+        version, matching = (
             self._continued(query["continue"])
             if query.get("continue")
-            else self._matching(served, request.target.namespace, query)
+            else (self._storage.version, self._matching(served, request.target.namespace, query))
         )
         limit = int(query.get("limit", 0)) or len(matching)
         page, rest = matching[:limit], matching[limit:]
-        about: Json = {"resourceVersion": str(self._storage.version)}
+        about: Json = {"resourceVersion": str(version)}
         if rest:
-            token = f"{_CONTINUED}{len(self._lists)}-{self._storage.version}"
-            self._lists[token] = rest
+            token = f"{_CONTINUED}{version}-{len(self._lists)}"
+            self._lists[token] = (version, rest)
             about["continue"] = token
             if not {"labelSelector", "fieldSelector"} & query.keys():
                 about["remainingItemCount"] = len(rest)
         return 200, _list_body(served, request, about, page)
 
-    def _continued(self, token: str) -> Sequence[Stored]:
+    def _continued(self, token: str) -> _Rest:
         """The moment of the first page, whatever has happened since."""
         if token in self._lists:
             return self._lists[token]
