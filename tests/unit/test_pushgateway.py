@@ -144,6 +144,7 @@ def test_a_gateway_that_is_down_is_told_in_a_line() -> None:
     )
 
 
+@pytest.mark.timeout(10)  # that it returns is what is tested
 @pytest.mark.parametrize(
     "drips", [pytest.param(False, id="silent"), pytest.param(True, id="byte-by-byte")]
 )
