@@ -72,8 +72,7 @@ class Git:
         """
         self._deadline.check()
         command = arguments[0]
-        with _stream(given) as stream:
-            process = self._start(arguments, stream)
+        with _stream(given) as stream, self._start(arguments, stream) as process:
             try:
                 out, err = self._collect(process, command, most)
             finally:

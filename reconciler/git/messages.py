@@ -120,6 +120,7 @@ _CAUSES = (
         "early eof",
         "hung up",
         "empty reply",
+        "(recv|send|read|write) error",
         "http2 framing",
         r"returned error: 5\d\d",
         "operation timed out",
