@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from kubernetes.client.configuration import Configuration
 
 from reconciler import settings
+from reconciler.git.environment import DEFAULT_USERNAME
 from reconciler.git.remote import Credentials, Remote
 from reconciler.git.repository import GitSource
 from reconciler.kube.calls import Calls
@@ -78,8 +79,8 @@ def _source(told: Settings, deadline: Deadline) -> Source | None:
 def _secrets_of(told: Settings) -> Iterator[str]:
     """Of the source and the Pushgateway, in the forms that a message could hold them in."""
     token = _content(told.git_token_file)
-    yield token
-    yield f"{_content(told.git_username_file)}:{token}"  # as basic authentication sends it
+    username = _content(told.git_username_file) or DEFAULT_USERNAME
+    yield from (token, f"{username}:{token}" if token else "")  # as basic authentication sends it
     for url in (told.source_url, told.pushgateway_url):
         parts = urlsplit(url or "")
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
