@@ -8,6 +8,7 @@ import pytest
 from reconciler.core.api import KubernetesExecution, WorkflowRecord
 from tests.apiserver.gate import Gate, gate
 from tests.apiserver.objects import Objects
+from tests.apiserver.pushgateways import program, serving
 from tests.apiserver.runs import Shop, hired
 from tests.controlplane import Api
 
@@ -49,3 +50,15 @@ def gated(api: Api) -> Iterator[Gate]:
     """A way to the server on which a test can stand."""
     with gate(api) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def pushgateway_program() -> str:
+    return program()
+
+
+@pytest.fixture
+def pushgateway(pushgateway_program: str) -> Iterator[str]:
+    """The URL of a fresh Pushgateway."""
+    with serving(pushgateway_program) as url:
+        yield url

@@ -11,13 +11,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.api import KubernetesExecution, WorkflowRecord
+from tests.apiserver.gate import Gate
 from tests.apiserver.identities import ACCOUNT, kubeconfig, reconcilers_token
-from tests.apiserver.objects import STEP, Body, Objects
+from tests.apiserver.objects import STEP, Body, Objects, sent
 from tests.controlplane import ROOT, Api, Audit, eventually
 
 LONGEST = 60.0  # seconds until a run that hangs is a failed test
@@ -93,6 +94,14 @@ class Shop:
         assert run.code == 0, run.log
         return run
 
+    def through(self, gate: Gate) -> "Shop":
+        """The same shop, whose runs reach the server by way of the gate."""
+        token = json.loads(self.kubeconfig.read_text())["users"][0]["user"]["token"]
+        folder = self.kubeconfig.parent / "gate"
+        return replace(
+            self, kubeconfig=kubeconfig(folder, self.api, token, gate.server, gate.authority)
+        )
+
     # --- objects ----------------------------------------------------------------------------
 
     @property
@@ -133,6 +142,23 @@ class Shop:
         path = f"/api/v1/namespaces/{self.namespace}/configmaps"
         code, answer = self.api.post(path, {"metadata": {"name": name}, "data": data})
         assert code == 201, answer
+
+    # --- history ----------------------------------------------------------------------------
+
+    def moment(self, objects: Objects) -> str:
+        """Here and now, for a later `history`."""
+        code, answer = self.api.get(objects.path)
+        assert code == 200, answer
+        version: str = answer["metadata"]["resourceVersion"]
+        return version
+
+    def history(self, objects: Objects, since: str) -> list[tuple[str, Body]]:
+        """Every committed change since a moment, in the server's own order."""
+        query = f"watch=1&resourceVersion={since}&timeoutSeconds=1"
+        events = sent(self.api, "GET", f"{objects.path}?{query}", {"Accept": "application/json"})
+        changes = [json.loads(line) for line in events.splitlines()]
+        assert all(each["type"] in ("ADDED", "MODIFIED", "DELETED") for each in changes), changes
+        return [(each["type"], each["object"]) for each in changes]
 
     @property
     def executor(self) -> "Executor":

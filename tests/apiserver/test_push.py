@@ -1,15 +1,10 @@
 """The real Pushgateway and the fake one: what a run pushes is what a scrape sees."""
 
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,14 +15,11 @@ from reconciler.gauges import gauges
 from reconciler.pushgateway import PushGateway
 from reconciler.seams import Gateway
 from reconciler.version import version
+from tests.apiserver.pushgateways import scraped
 from tests.apiserver.runs import Shop, steps
 from tests.fakes.gateway import MemoryGateway, Sample
 
 pytestmark = pytest.mark.apiserver
-
-ROOT = Path(__file__).resolve().parents[2]
-_PATIENCE = 10.0  # seconds until it serves
-_ITS_OWN = ("push_time_seconds", "push_failure_time_seconds")  # added by it to every group
 
 GROUPING = {"job": "reconciler", "namespace": "_all", "source": "shop", "shard": "0-1"}
 OTHER = {**GROUPING, "source": "none"}
@@ -60,71 +52,14 @@ class Observed:
         self.gateway.push(gauges(outcome, "1.2.3"), grouping)
 
 
-@pytest.fixture(scope="session")
-def program() -> str:
-    """The Pushgateway of this machine, fetched where there is none."""
-    told = subprocess.run(
-        [sys.executable, ROOT / "hack" / "cluster", "tool", "pushgateway"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return told.stdout.splitlines()[-1]
-
-
-@pytest.fixture
-def url(program: str) -> Iterator[str]:
-    """A fresh Pushgateway on a free port of loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [program, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        _ready(f"http://127.0.0.1:{port}/-/ready")
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-
-
 @pytest.fixture(params=[pytest.param("real", id="real"), pytest.param("fake", id="fake")])
 def observed(request: pytest.FixtureRequest) -> Observed:
     """Both are held to the same."""
     if request.param == "fake":
         fake = MemoryGateway()
         return Observed(fake, fake.samples)
-    url = request.getfixturevalue("url")
-    return Observed(PushGateway(url), lambda grouping: _scraped(url, grouping))
-
-
-def _ready(url: str) -> None:
-    ends = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            urllib.request.urlopen(url, timeout=1).close()  # noqa: S310  # ours
-        except OSError:
-            assert time.monotonic() < ends, f"nothing serves {url}"
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _scraped(url: str, grouping: Mapping[str, str]) -> Mapping[Sample, float]:
-    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310  # ours
-        text = answer.read().decode()
-    return {
-        (sample.name, _own_labels(sample.labels, grouping)): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name not in _ITS_OWN and grouping.items() <= sample.labels.items()
-    }
-
-
-def _own_labels(
-    labels: Mapping[str, str], grouping: Mapping[str, str]
-) -> frozenset[tuple[str, str]]:
-    return frozenset(
-        (name, value)
-        for name, value in labels.items()
-        if name not in grouping and name != "instance"
-    )
+    url = request.getfixturevalue("pushgateway")
+    return Observed(PushGateway(url), lambda grouping: scraped(url, grouping))
 
 
 def value(samples: Mapping[Sample, float], name: str, **labels: str) -> float | None:
@@ -175,10 +110,10 @@ def test_two_releases_never_overwrite_each_other(observed: Observed) -> None:
     assert value(observed.scrape(OTHER), "steps_created") == 9.0
 
 
-def test_the_pushgateway_knows_every_family_as_a_gauge_with_help(url: str) -> None:
+def test_the_pushgateway_knows_every_family_as_a_gauge_with_help(pushgateway: str) -> None:
     """Contract 10: gauges only; and the Pushgateway found nothing inconsistent."""
-    PushGateway(url).push(gauges(OUTCOME, "1.2.3"), GROUPING)
-    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310  # ours
+    PushGateway(pushgateway).push(gauges(OUTCOME, "1.2.3"), GROUPING)
+    with urllib.request.urlopen(f"{pushgateway}/metrics", timeout=5) as answer:  # noqa: S310  # ours
         families = list(text_string_to_metric_families(answer.read().decode()))
     ours = [family for family in families if family.name.startswith("reconciler_")]
     assert {family.type for family in ours} == {"gauge"}
@@ -189,11 +124,11 @@ def test_the_pushgateway_knows_every_family_as_a_gauge_with_help(url: str) -> No
 # --- runs -----------------------------------------------------------------------------------
 
 
-def test_a_run_pushes_what_the_server_holds(shop: Shop, url: str) -> None:
+def test_a_run_pushes_what_the_server_holds(shop: Shop, pushgateway: str) -> None:
     """Invariant I10: seven steps without an order, five slots."""
     shop.workflow("seven", *steps(*"abcdefg"))
-    shop.done("--pushgateway-url", url)
-    seen = _scraped(url, {**OTHER, "namespace": shop.namespace})
+    shop.done("--pushgateway-url", pushgateway)
+    seen = scraped(pushgateway, {**OTHER, "namespace": shop.namespace})
     assert value(seen, "workflows", phase="Executing") == 1.0
     assert value(seen, "workflows", phase="Completed") == 0.0
     assert value(seen, "slots", state="limit") == 5.0
@@ -210,23 +145,23 @@ def test_a_run_pushes_what_the_server_holds(shop: Shop, url: str) -> None:
     )
 
 
-def test_a_run_without_the_lease_pushes_nothing(shop: Shop, url: str) -> None:
+def test_a_run_without_the_lease_pushes_nothing(shop: Shop, pushgateway: str) -> None:
     """Contract 1: the run that holds it tells."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/{shop.namespace}/leases"
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     spec = {"holderIdentity": "another", "leaseDurationSeconds": 60, "renewTime": now}
     code, answer = shop.api.post(path, {"metadata": {"name": "reconciler-default"}, "spec": spec})
     assert code == 201, answer
-    run = shop.done("--pushgateway-url", url)
-    assert _scraped(url, {"job": "reconciler"}) == {}
+    run = shop.done("--pushgateway-url", pushgateway)
+    assert scraped(pushgateway, {"job": "reconciler"}) == {}
     assert run.of("INFO")[-1].startswith("nothing done: another run holds the Lease; ")
 
 
-def test_a_run_that_could_not_observe_says_so_and_no_more(shop: Shop, url: str) -> None:
+def test_a_run_that_could_not_observe_says_so_and_no_more(shop: Shop, pushgateway: str) -> None:
     """Contract 10."""
-    refused = shop.run("-n", "kube-system", "--pushgateway-url", url)
+    refused = shop.run("-n", "kube-system", "--pushgateway-url", pushgateway)
     assert refused.code == 4
-    seen = _scraped(url, {**OTHER, "namespace": "kube-system"})
+    seen = scraped(pushgateway, {**OTHER, "namespace": "kube-system"})
     assert {name for name, _ in seen} == {
         "reconciler_last_run_timestamp_seconds",
         "reconciler_run_exit_code",

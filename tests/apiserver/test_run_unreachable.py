@@ -1,6 +1,5 @@
 """What a run stands on is not there, or says no (contract 7): exit codes, and what to do."""
 
-import json
 import os
 import socket
 import subprocess
@@ -144,16 +143,3 @@ def test_crds_that_are_not_installed_are_told_with_the_command_that_installs_the
     )
     why = _failed(ended(process), 4)
     assert "reconciler crds | kubectl apply --server-side -f -" in why
-
-
-# --- the Pushgateway: a warning --------------------------------------------------------------
-
-
-def test_a_pushgateway_that_is_down_is_a_warning(shop: Shop, nowhere: int) -> None:
-    """Contract 1, push: it changes neither the exit code nor any state."""
-    shop.workflow("restart", *steps("a"))
-    run = shop.run("--pushgateway-url", f"http://127.0.0.1:{nowhere}", "--log-format", "json")
-    assert run.code == 0, run.log
-    (warning,) = [line for line in map(json.loads, run.lines) if line["level"] == "warning"]
-    assert warning["msg"].startswith("no gauges were pushed: ")
-    assert shop.steps("restart") == ["a"]
