@@ -123,9 +123,10 @@ class HttpServer:
     url: str = ""
     login: str = ""  # user:password that it asks for
     elsewhere: str = ""  # where it redirects to
-    silent: bool = False  # whether it takes requests and never answers
+    silent: bool = False  # whether it takes requests, of whom it knows, and never answers
     speaks_v2: bool = True
     seen: list[Mapping[str, str]] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)  # while it is silent
     over: threading.Event = field(default_factory=threading.Event)
 
 
@@ -134,18 +135,19 @@ class _Handler(BaseHTTPRequestHandler):
     told: HttpServer
 
     @override
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
         told = self.told
         told.seen.append(dict(self.headers.items()))
-        if told.silent:
-            told.over.wait()
-        elif told.elsewhere:
+        if told.elsewhere:
             self._answer(302, {"Location": told.elsewhere + self.path.partition(".git")[2]})
         elif told.login and self.headers.get("Authorization") != _basic(told.login):
             self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'})
+        elif told.silent:
+            told.asked.set()
+            told.over.wait()
         else:
             self._backend()
 
