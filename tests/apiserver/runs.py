@@ -21,6 +21,7 @@ from tests.apiserver.identities import ACCOUNT, kubeconfig, reconcilers_token
 from tests.apiserver.objects import STEP, Body, Objects, sent
 from tests.controlplane import ROOT, Api, Audit, eventually
 
+RECONCILER = ("reconciler", "run")
 LONGEST = 60.0  # seconds until a run that hangs is a failed test
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
@@ -66,17 +67,17 @@ class Shop:
 
     # --- runs -------------------------------------------------------------------------------
 
-    def command(self, *flags: str) -> list[str]:
+    def command(self, *flags: str, program: Sequence[str] = RECONCILER) -> list[str]:
         told = ["--kubeconfig", str(self.kubeconfig), "-n", self.namespace]
         given = [flag.split("=")[0] for flag in flags]
         if "--kubeconfig" in given:
             told = told[2:]
-        return [sys.executable, "-m", "reconciler", "run", *told, *flags]
+        return [sys.executable, "-m", *program, *told, *flags]
 
-    def start(self, *flags: str) -> subprocess.Popen[str]:
+    def start(self, *flags: str, program: Sequence[str] = RECONCILER) -> subprocess.Popen[str]:
         """`reconciler run`, on its way; it sees no environment but a path and a home."""
         return subprocess.Popen(
-            self.command(*flags),
+            self.command(*flags, program=program),
             env={"PATH": os.environ["PATH"], "HOME": str(self.kubeconfig.parent)},
             cwd=ROOT,
             stdout=subprocess.PIPE,
