@@ -41,5 +41,5 @@ ENV PATH=/opt/reconciler/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1
 WORKDIR /tmp
 USER 65532:65532
-# No init: it handles SIGTERM as the first process itself, and ends with its last child.
+# No init: the program handles SIGTERM as the first process itself, and leaves no child behind.
 ENTRYPOINT ["reconciler"]
