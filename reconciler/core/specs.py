@@ -67,7 +67,7 @@ def read_spec(stated: Mapping[str, object]) -> tuple[WorkflowSpec | None, tuple[
         )
     except ValidationError as error:
         return None, tuple(_finding(each) for each in error.errors(include_url=False))
-    findings = (*plan(model).findings, *_approved_twice(model))
+    findings = plan(model).findings
     return (None, findings) if findings else (model, ())
 
 
@@ -87,19 +87,6 @@ def _without_value(value: object, path: str) -> Iterator[Finding]:
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _without_value(each, f"{path}[{index}]")
-
-
-def _approved_twice(spec: WorkflowSpec) -> Iterator[Finding]:
-    """A map list, by step: the server refuses a key that is there twice."""
-    seen: set[str] = set()
-    for index, approval in enumerate(spec.approvals):
-        if approval.step in seen:
-            yield Finding(
-                f"spec.approvals[{index}].step",
-                f"approvals names {approval.step!r} twice: state it once",
-                INVALID,
-            )
-        seen.add(approval.step)
 
 
 def _finding(error: ErrorDetails) -> Finding:
