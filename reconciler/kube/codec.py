@@ -51,8 +51,8 @@ def read_page(request: Request, response: Response) -> tuple[list[Json], str]:
     )
     body = _body(request, response, kind)
     items, metadata = body.get("items"), body.get("metadata")
-    if items is None and "items" in body:
-        items = []  # how the server writes an empty list of metadata
+    if items is None and "items" in body and request.accept == METADATA_ONLY:
+        items = []  # how kube-apiserver 1.37 writes an empty list of metadata, and no other
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise Transient(f"{request.text}: the answer holds no list of objects")
     if not isinstance(metadata, dict):

@@ -205,6 +205,12 @@ def test_metadata_can_be_listed_alone(server: Server) -> None:
     assert not {"spec", "status"} & item.keys()
 
 
+def test_an_empty_list_of_metadata_holds_null(server: Server) -> None:
+    """The one list that does."""
+    body = server.done(metadata_of_source(Scope(server.namespace, "s"))).body
+    assert body["items"] is None
+
+
 # --- pages ----------------------------------------------------------------------------------
 
 

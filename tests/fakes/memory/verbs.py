@@ -363,4 +363,6 @@ def _list_body(served: Served, request: Request, about: Json, page: Sequence[Sto
         partial = {"apiVersion": api_version, "kind": "PartialObjectMetadata"}
         items = b",".join(to_json({**partial, "metadata": stored.meta}) for stored in page)
     head = to_json({"apiVersion": api_version, "kind": kind, "metadata": about})
+    if request.accept == METADATA_ONLY and not page:
+        return b'%b,"items":null}' % head[:-1]  # of metadata alone, and of nothing else
     return b'%b,"items":[%b]}' % (head[:-1], items)
