@@ -1,0 +1,171 @@
+"""What stands around a spec, and features that are not there yet (contract 5)."""
+
+import pytest
+
+from tests.unit.core.stated import API, doc, refused
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "message"),
+    [
+        pytest.param("- a\n", "InvalidDocument", "a document is a mapping", id="a-list"),
+        pytest.param("just text\n", "InvalidDocument", "a document is a mapping", id="text"),
+        pytest.param("a: 1\n", "UnknownKind", "kind is required: only Workf", id="no-kind"),
+        pytest.param(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+            "UnknownKind",
+            f"kind ConfigMap is not read here: only WorkflowDefinition and WorkflowExecution of "
+            f"{API} are; keep other files outside the source's paths",
+            id="another-kind",
+        ),
+        pytest.param("kind: [1]\n", "UnknownKind", "kind ? is not read here", id="kind-of-a-list"),
+        pytest.param(
+            doc().replace("v1alpha1", "v1"),
+            "UnknownKind",
+            f"apiVersion must be {API}",
+            id="version",
+        ),
+    ],
+)
+def test_what_is_no_workflow_is_told_as_such(text: str, reason: str, message: str) -> None:
+    """Contract 5: two document kinds under the paths; anything else there is bad."""
+    [problem] = refused(text)
+    assert problem.reason == reason
+    assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "message"),
+    [
+        pytest.param(
+            doc() + "status: {}\n",
+            "status",
+            "status is never read from git: leave it out",
+            id="status",
+        ),
+        pytest.param(
+            doc() + "data: {}\n", "data", "data is no field that is known here", id="unknown-field"
+        ),
+        pytest.param(
+            f"apiVersion: {API}\nkind: WorkflowExecution\nmetadata: {{name: a}}\n",
+            "spec",
+            "spec is required",
+            id="no-spec",
+        ),
+        pytest.param(
+            f"apiVersion: {API}\nkind: WorkflowExecution\nspec: {{workflowDefinition: {{}}}}\n",
+            "metadata",
+            "metadata is required",
+            id="no-metadata",
+        ),
+        pytest.param(
+            doc(meta="  generateName: x-\n"),
+            "metadata.generateName",
+            "metadata.generateName is not taken from git",
+            id="generate-name",
+        ),
+        pytest.param(
+            doc(meta="  finalizers: [x]\n"),
+            "metadata.finalizers",
+            "metadata.finalizers is not taken from git",
+            id="finalizers",
+        ),
+        pytest.param(doc("Restart"), "metadata.name", "metadata.name is required", id="bad-name"),
+        pytest.param(doc("7"), "metadata.name", "metadata.name is required", id="number-as-name"),
+        pytest.param(doc("a" * 254), "metadata.name", "metadata.name is required", id="long-name"),
+        pytest.param(
+            doc(meta="  labels: [a]\n"), "metadata.labels", "metadata.labels must be a", id="labels"
+        ),
+        pytest.param(
+            doc(meta="  labels: {build: 7}\n"),
+            "metadata.labels.build",
+            "metadata.labels.build must be text",
+            id="number-as-label",
+        ),
+        pytest.param(
+            doc(meta="  labels: {team: a b}\n"),
+            "metadata.labels.team",
+            "metadata.labels.team must be text of letters",
+            id="bad-label",
+        ),
+        pytest.param(
+            doc(meta="  labels: {kubernaut.ai/source: mine}\n"),
+            "metadata.labels.kubernaut.ai/source",
+            "metadata.labels.kubernaut.ai/source is set by the reconciler",
+            id="our-label",
+        ),
+        pytest.param(
+            doc(meta="  annotations: {a b: c}\n"),
+            "metadata.annotations.?",
+            "metadata.annotations.? must be a mapping of annotation names",
+            id="bad-annotation-name",
+        ),
+        pytest.param(
+            doc(meta="  annotations: {a: 7}\n"),
+            "metadata.annotations.a",
+            "metadata.annotations.a must be text",
+            id="number-as-annotation",
+        ),
+        pytest.param(
+            doc(meta="  annotations: {kubernaut.ai/commit: x}\n"),
+            "metadata.annotations.kubernaut.ai/commit",
+            "kubernaut.ai/commit is not known here: of kubernaut.ai/ a document states "
+            "kubernaut.ai/rerun only",
+            id="our-annotation",
+        ),
+    ],
+)
+def test_what_stands_around_a_spec_is_checked(text: str, field: str, message: str) -> None:
+    """Contract 5: nothing that is stated is silently ignored."""
+    [problem] = refused(text)
+    assert problem.field == field
+    assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        pytest.param(
+            doc(spec="  runPolicy: {concurrency: Replace}\n"),
+            "spec.runPolicy.concurrency",
+            id="replace",
+        ),
+        pytest.param(
+            doc(spec="  runPolicy: {history: 3}\n"), "spec.runPolicy.history", id="history"
+        ),
+        pytest.param(
+            doc(spec="  ttlSecondsAfterSettled: 60\n"), "spec.ttlSecondsAfterSettled", id="ttl"
+        ),
+        pytest.param(
+            doc(meta="  annotations: {kubernaut.ai/clusters: eu-1}\n"),
+            "metadata.annotations.kubernaut.ai/clusters",
+            id="clusters",
+        ),
+    ],
+)
+def test_a_feature_that_is_not_there_yet_is_refused_by_name(text: str, field: str) -> None:
+    """Contract 5: a document must not run differently from what it says."""
+    [problem] = refused(text)
+    assert (problem.field, problem.reason) == (field, "NotSupported")
+    assert "is not supported yet" in problem.message
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param("Queue", id="text"),
+        pytest.param("{concurrency: Never}", id="unknown-word"),
+        pytest.param("{concurrency: 1}", id="a-number"),
+        pytest.param("{parallel: 2}", id="unknown-field"),
+    ],
+)
+def test_a_run_policy_that_cannot_be_meant_is_refused(policy: str) -> None:
+    """Contract 5: runPolicy is {concurrency, history}, of a definition."""
+    [problem] = refused(doc(spec=f"  runPolicy: {policy}\n"))
+    assert problem.field.startswith("spec.runPolicy")
+
+
+def test_an_execution_has_no_run_policy() -> None:
+    """Contract 5: it is one run; there is nothing to queue."""
+    [problem] = refused(doc(kind="WorkflowExecution", spec="  runPolicy: {}\n"))
+    assert problem.message.startswith("runPolicy is no field that is known here")
