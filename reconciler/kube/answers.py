@@ -24,6 +24,10 @@ _LONGEST_WAIT = 9  # digits of a Retry-After; more is garbage
 _LASTING = ("failed to create typed patch object", "etcdserver: request is too large")
 
 
+# Who came without credentials; no role should grant it anything.
+_ANONYMOUS = '"system:anonymous"'
+
+
 class Missing(Conflict):
     """404 of the very object that was asked for: it is not there, or not any more."""
 
@@ -148,7 +152,7 @@ def _hint(refusal: _Refusal) -> str:
     """What to do, where that is known."""
     target, verb = refusal.request.target, refusal.request.verb.rbac
     resource = target.resource
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
+    if refusal.status == HTTPStatus.UNAUTHORIZED or _ANONYMOUS in refusal.message:
         return (
             "the credentials are not accepted: look at the user of the kubeconfig, "
             "or at the token of the service account"

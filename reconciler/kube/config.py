@@ -56,17 +56,25 @@ def _from_file(path: str, context: str | None) -> Access:
             f"no kubeconfig at {path}: give --kubeconfig FILE, or set KUBECONFIG; "
             "in a pod mount its service account token"
         )
-    configuration = Configuration()
+    configuration = Configuration(host="")
     contexts: list[str] = []
     try:
         merged = KubeConfigMerger(path).config
         contexts += [each["name"] for each in merged["contexts"].value]
         loader = KubeConfigLoader(merged, active_context=context, config_base_path=None)
         loader.load_and_set(configuration)
-        namespace = str(loader.current_context["context"].get("namespace") or "")
+        chosen = loader.current_context["context"]
+        plugged = "exec" in (merged["users"].get_with_name(chosen["user"]).value["user"] or {})
     except Exception:  # noqa: BLE001  # YAML, types, files, plugins: and every text may hold a token
         raise UsageError(_unusable(path, context, contexts)) from None
-    return Access(configuration, namespace, in_pod=False)
+    if not configuration.host:
+        raise UsageError(_unusable(path, context, contexts))  # the client would try localhost
+    if plugged and not (configuration.api_key or configuration.cert_file):
+        raise UsageError(
+            f"the credential plugin of {path} gave no credentials: run the command of its user "
+            f"by hand, or kubectl --kubeconfig {path} get --raw /version"
+        )
+    return Access(configuration, str(chosen.get("namespace") or ""), in_pod=False)
 
 
 def _unusable(path: str, context: str | None, contexts: list[str]) -> str:

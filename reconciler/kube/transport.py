@@ -113,6 +113,10 @@ class ApiTransport:
                 f"({cause.verify_message}): look at the cluster's certificate-authority "
                 "in the kubeconfig"
             )
+        if isinstance(cause, ssl.SSLError):
+            return Transient(
+                f"{request.text}: no TLS connection to {self._address}: {cause.reason}"
+            )
         return Transient(f"{request.text}: the connection broke off ({type(error).__name__})")
 
 

@@ -170,6 +170,12 @@ def test_a_body_that_is_no_status_is_not_repeated() -> None:
         ),
         pytest.param(
             LIST,
+            refusal(403, "Forbidden", 'User "system:anonymous" cannot list resource'),
+            "the credentials are not accepted",
+            id="403-of-nobody",
+        ),
+        pytest.param(
+            LIST,
             Response(404, b"404 page not found\n"),
             "reconciler crds | kubectl apply --server-side -f -",
             id="404-of-a-crd",
