@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.core.api import Phase, RecordEntry, RecordState, WorkflowExecution
 from reconciler.core.outcome import DocumentResult
 from reconciler.core.source import Head, HeadState, SourceSettings, SourceView, read_head
-from reconciler.errors import DeadlinePassed, SourceError
+from reconciler.errors import SourceError
 from reconciler.kube.answers import Response
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
@@ -30,7 +30,7 @@ from reconciler.stages.apply import Applied, apply_source
 from reconciler.stages.records import Admission, Answer, admit, conclude, settle_records
 from reconciler.stages.source import read_source
 from tests.builders import NAMESPACE
-from tests.fakes.apiserver import MemoryApiServer
+from tests.fakes.apiserver import Interceptor, MemoryApiServer
 from tests.fakes.clock import FrozenClock
 
 SETTINGS = SourceSettings(
@@ -320,14 +320,12 @@ class Scene:
         assert run.admit(name).answer is Answer.MAY_PLAN
         run.write(found, Phase.EXECUTING)
 
-    def crashing(self, run: Callable[[], object], crash: CrashAt) -> bool:
+    def crashing(self, run: Callable[[], object], crash: Interceptor) -> bool:
         """Whether the process died before it was done."""
         self.server.interceptor = crash
         try:
             run()
         except Crash:
-            return True
-        except DeadlinePassed:
             return True
         finally:
             self.server.interceptor = None

@@ -99,6 +99,18 @@ def test_a_look_tells_what_it_read_before_the_fence(standing: Scene) -> None:
     assert view.first
 
 
+def test_objects_are_listed_after_the_head_and_records_after_the_objects(scene: Scene) -> None:
+    """Contract 5: who applied since has written the head; an entry is older than its object."""
+    scene.source.commit(document())
+    scene.run().view()
+    assert [each.request.target.resource.plural for each in scene.server.log] == [
+        "configmaps",
+        "workflowexecutions",
+        "workflowexecutions",  # what has not settled: the hourly look is due
+        "workflowrecords",
+    ]
+
+
 def test_the_ref_is_asked_again_after_the_records_were_listed(standing: Scene) -> None:
     """Contract 5: a run that overwrites what another intended has seen as new a commit."""
     standing.source.commit(document(replicas=2))
