@@ -42,10 +42,10 @@ class Interceptor(Protocol):
     catch. Another actor: either calls `server.handle` before it returns.
     """
 
-    def before(self, request: Request) -> Response | None:
+    def before(self, request: Request, /) -> Response | None:
         """An answer in the server's place, or None."""
 
-    def after(self, request: Request, response: Response) -> Response:
+    def after(self, request: Request, response: Response, /) -> Response:
         """What the client gets to see of the server's answer."""
 
 
