@@ -71,7 +71,7 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
         outcome = replace(outcome, paused=paused)
         outcome = survive(
             "the source",
-            functools.partial(_source, world, settings, outcome, watch),
+            functools.partial(_source, world, settings, outcome, watch, workers),
             replace(outcome, bug=True),
         )
         with watch.time(Stage.OBSERVE):
@@ -91,7 +91,9 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
 # --- stages 2 and 3: the source ----------------------------------------------------------------
 
 
-def _source(world: World, settings: Settings, outcome: Outcome, watch: Stopwatch) -> Outcome:
+def _source(
+    world: World, settings: Settings, outcome: Outcome, watch: Stopwatch, workers: int
+) -> Outcome:
     """A source that cannot be read skips its stages and these only: what runs goes on."""
     if world.source is None:
         return outcome
@@ -99,7 +101,9 @@ def _source(world: World, settings: Settings, outcome: Outcome, watch: Stopwatch
         with watch.time(Stage.SOURCE):
             view = read_source(world, _source_settings(settings))
         with watch.time(Stage.APPLY):
-            applied = apply_source(world, view, paused=outcome.paused, dry_run=settings.dry_run)
+            applied = apply_source(
+                world, view, paused=outcome.paused, dry_run=settings.dry_run, workers=workers
+            )
             if view.due and not settings.dry_run:
                 records.settle_records(world.cluster, view)
     except SourceError as error:

@@ -6,8 +6,11 @@ that its record does not hold as intended, and nothing that was not read before 
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from reconciler.core.api import RecordState, WorkflowRecord
 from reconciler.core.bodies import Json, Origin, steering, touching, whole
@@ -32,6 +35,8 @@ from reconciler.errors import AlreadyExists, ClusterError, Conflict, Refused, So
 from reconciler.seams import Cluster, ConfigMap, Event, Precondition, Regarding, World
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+U = TypeVar("U")
 
 _TOLD_IN_EVENTS: Mapping[DocumentResult, str] = {
     DocumentResult.ALREADY_RAN: "AlreadyRan",
@@ -69,10 +74,31 @@ class Applied:
 _Touch = tuple[Key, Mapping[str, object]]  # an object as it was read before the fence
 
 
+class _Spread:
+    """One act over many, in threads and in their order; with one worker without any."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def __call__(self, act: Callable[[T], U], items: Sequence[T]) -> list[U]:
+        if self._workers == 1 or len(items) <= 1:
+            return [act(each) for each in items]
+        with ThreadPoolExecutor(self._workers) as pool:
+            return list(pool.map(act, items))
+
+
 def apply_source(
-    world: World, view: SourceView, *, paused: bool = False, dry_run: bool = False
+    world: World,
+    view: SourceView,
+    *,
+    paused: bool = False,
+    dry_run: bool = False,
+    workers: int = 1,
 ) -> Applied:
     """Applies what changed. Paused: nothing is written. Dry run: the server's, and no other write.
+
+    `workers`: documents that are on their way at once; the records of all come before the fence,
+    and their applies after it, however many there are.
 
     Raises:
         SourceError: the head could not be written; nothing was applied.
@@ -81,18 +107,21 @@ def apply_source(
     """
     if view.idle:
         return Applied(view.commit, {}, whole=True)
-    orders = [_ordered(world.cluster, view, each) for each in view.definitions.definitions]
+    cluster, spread = world.cluster, _Spread(workers)
+    orders = spread(partial(_ordered, cluster, view), view.definitions.definitions)
     if paused:
         return _applied(view, [_held_back(each) for each in orders])
     if dry_run:
-        return _applied(view, [_sent(world.cluster, view, each, dry_run=True) for each in orders])
-    return _carried_out(world.cluster, view, orders)
+        return _applied(view, spread(partial(_sent, cluster, view, dry_run=True), orders))
+    return _carried_out(cluster, view, orders, spread)
 
 
-def _carried_out(cluster: Cluster, view: SourceView, orders: list[Order]) -> Applied:
+def _carried_out(
+    cluster: Cluster, view: SourceView, orders: list[Order], spread: _Spread
+) -> Applied:
     """The order of effects. Each may be the last one of a run that dies or falls asleep."""
-    touches, complete = _touches(cluster, view, orders)
-    orders = [_recorded(cluster, view, each) for each in orders]
+    touches, complete = _touches(cluster, view, orders, spread)
+    orders = spread(partial(_recorded, cluster, view), orders)
     _drop_gone(cluster, view)
     # a crash here: contents are intended and nothing is applied. The next run applies them, or
     # drops them when git says something else by then.
@@ -105,9 +134,9 @@ def _carried_out(cluster: Cluster, view: SourceView, orders: list[Order]) -> App
     # a crash here, or between any two applies: the head says `applying`, so the next run sends
     # again what has not settled; an apply that this one still holds then meets another
     # resourceVersion, or a record that has dropped its content.
-    orders = [_sent(cluster, view, each) for each in orders]
-    late = [each for each in touches if not _touch(cluster, view, head, each)]
-    return _closed(cluster, view, head, orders, answered=complete and not late)
+    orders = spread(partial(_sent, cluster, view), orders)
+    moved = spread(partial(_touch, cluster, view, head), touches)
+    return _closed(cluster, view, head, orders, answered=complete and all(moved))
 
 
 # --- before the fence -----------------------------------------------------------------------
@@ -139,7 +168,7 @@ def _held_back(order: Order) -> Order:
 
 
 def _touches(
-    cluster: Cluster, view: SourceView, orders: Sequence[Order]
+    cluster: Cluster, view: SourceView, orders: Sequence[Order], spread: _Spread
 ) -> tuple[list[_Touch], bool]:
     """After a fence that was left unfinished: every unsettled object that is not sent anyway.
 
@@ -149,22 +178,31 @@ def _touches(
     if not view.head.unfinished:
         return [], True
     sent = {each.key for each in orders if each.sends}
-    found: list[_Touch] = []
-    complete = True
-    for workflow in view.unsettled:
-        if workflow.metadata.labels.get(SOURCE_LABEL) != view.settings.name or workflow.key in sent:
-            continue
-        try:
-            raw = cluster.raw_workflow(*workflow.key)
-        except ClusterError as error:
-            _log.info("%s/%s is sent again by the next run: %s", *workflow.key, error)
-            complete = False
-            continue
-        if raw and as_listed(live(raw), view.objects.get(workflow.key)):
-            found.append((workflow.key, raw))
-        elif raw:
-            complete = False  # an apply has landed since: the next run judges it by that
-    return found, complete
+    ours = [
+        each.key
+        for each in view.unsettled
+        if each.metadata.labels.get(SOURCE_LABEL) == view.settings.name and each.key not in sent
+    ]
+    read = spread(partial(_looked_at, cluster, view), ours)
+    return [(key, raw) for key, (raw, _) in zip(ours, read, strict=True) if raw], all(
+        known for _, known in read
+    )
+
+
+def _looked_at(
+    cluster: Cluster, view: SourceView, key: Key
+) -> tuple[Mapping[str, object] | None, bool]:
+    """The object, and whether it is as it was listed; one that is gone needs nothing."""
+    try:
+        raw = cluster.raw_workflow(*key)
+    except ClusterError as error:
+        _log.info("%s/%s is sent again by the next run: %s", *key, error)
+        return None, False
+    if raw is None:
+        return None, True
+    # Not so when an apply has landed since: the next run judges the object by that.
+    same = as_listed(live(raw), view.objects.get(key))
+    return (raw, True) if same else (None, False)
 
 
 def _read_as(raw: Mapping[str, object] | None) -> Precondition:

@@ -190,10 +190,10 @@ class Run:
     def view(self) -> SourceView:
         return read_source(self.world, self.settings)
 
-    def source(self, *, paused: bool = False, dry_run: bool = False) -> Applied:
+    def source(self, *, paused: bool = False, dry_run: bool = False, workers: int = 1) -> Applied:
         """Stages 2 and 3, as a run composes them."""
         view = self.view()
-        applied = apply_source(self.world, view, paused=paused, dry_run=dry_run)
+        applied = apply_source(self.world, view, paused=paused, dry_run=dry_run, workers=workers)
         settle_records(self.world.cluster, view)
         return applied
 

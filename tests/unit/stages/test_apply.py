@@ -44,6 +44,19 @@ def test_entry_first_then_the_fence_then_the_run_then_whole(scene: Scene) -> Non
     assert (applied.whole, scene.whole) == (True, True)
 
 
+def test_with_many_workers_the_order_of_effects_is_the_same(scene: Scene) -> None:
+    """Contract 5: every entry before the fence, every apply after it."""
+    names = [f"once-{number}" for number in range(20)]
+    scene.source.commit(*(execution(name) for name in names))
+    applied = scene.run().source(workers=8)
+    assert [each.name for each in applied.outcomes] == names
+    kinds = [each.split()[1] for each in scene.writes()]
+    assert set(kinds[:40]) == {"WorkflowRecord", "WorkflowRecord/status"}
+    assert kinds[40:] == ["ConfigMap", *["WorkflowExecution"] * 20, "ConfigMap"]
+    assert results(applied) == {APPLIED: 20}
+    assert scene.whole
+
+
 def test_a_second_run_writes_nothing(scene: Scene) -> None:
     """Contract 1: nothing to do means nothing written."""
     scene.source.commit(document(), execution())
