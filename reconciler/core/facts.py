@@ -57,9 +57,16 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """The children of one workflow that are ours, by step and attempt."""
+    """The children of one workflow that are ours, by step and attempt; sorted once."""
 
     by_step: Mapping[str, Mapping[int, Child]] = field(default_factory=lambda: MappingProxyType({}))
+    every: tuple[Child, ...] = field(init=False)
+    active: tuple[Child, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        every = tuple(child for attempts in self.by_step.values() for child in attempts.values())
+        object.__setattr__(self, "every", every)
+        object.__setattr__(self, "active", tuple(child for child in every if child.active))
 
     @classmethod
     def of(cls, workflow: WorkflowExecution, listed: Iterable[Child]) -> "Children":
@@ -81,16 +88,8 @@ class Children:
         attempts = self.by_step.get(step, {})
         return tuple(attempts[number] for number in sorted(attempts))
 
-    @property
-    def every(self) -> tuple[Child, ...]:
-        return tuple(child for attempts in self.by_step.values() for child in attempts.values())
-
-    @property
-    def active(self) -> tuple[Child, ...]:
-        return tuple(child for child in self.every if child.active)
-
     def __len__(self) -> int:
-        return sum(len(attempts) for attempts in self.by_step.values())
+        return len(self.every)
 
 
 def _made_for(workflow: WorkflowExecution, child: Child) -> bool:
@@ -108,6 +107,8 @@ class Facts:
 
     `now` is the API server's time; where it told none, `timed` is False and nothing times out.
     `cap` is the run's limit of active children a workflow; `paused` holds back what is new.
+    `steps` are in execution order: of a workflow that started under another release's rules, the
+    order it started with.
     """
 
     workflow: WorkflowExecution
@@ -117,16 +118,13 @@ class Facts:
     cap: int = DEFAULT_MAX_CONCURRENT_STEPS
     timed: bool = True
     paused: bool = False
+    steps: tuple[Step, ...] = field(init=False)
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps in execution order.
-
-        Of a workflow that started under another release's rules, the order it started with.
-        """
+    def __post_init__(self) -> None:
         order = self.plan.order or self.workflow.status.execution_plan
         by_name = {step.name: step for step in self.workflow.spec.workflow_definition.steps}
-        return tuple(by_name[name] for name in order if name in by_name)
+        steps = tuple(by_name[name] for name in order if name in by_name)
+        object.__setattr__(self, "steps", steps)
 
     @property
     def limit(self) -> int:

@@ -291,7 +291,7 @@ def test_ten_times_the_steps_cost_ten_times_the_work() -> None:
         (_later(_busy(100)), _later(_busy(1000))),
     ):
         few, many = _calls(lambda: decide(small)), _calls(lambda: decide(large))  # noqa: B023 - called at once
-        assert many < 12 * few
+        assert many < 13 * few  # a large status is measured too
 
 
 def _later(before: Facts) -> Facts:
