@@ -8,6 +8,7 @@ cycle, durations within bounds) live in `core/plan.py`.
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
@@ -41,6 +42,7 @@ INSTANT_PATTERN = (
     r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+_NO_INSTANT = "must be a time with its zone, as in 2026-01-02T03:04:05Z"
 OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 
@@ -53,6 +55,8 @@ CONDITION_TYPE_PATTERN = (
 
 def whole_seconds(instant: datetime) -> datetime:
     """The instant as the API server keeps it: UTC, whole seconds (metav1.Time)."""
+    if instant.tzinfo is UTC and not instant.microsecond:
+        return instant
     return instant.astimezone(UTC).replace(microsecond=0)
 
 
@@ -65,9 +69,17 @@ def stated_instant(value: object) -> object:
     """Refuses what the API server would: numbers, dates, local times; pydantic takes them all."""
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value
-    if isinstance(value, str) and re.fullmatch(INSTANT_PATTERN, value):
-        return datetime.fromisoformat(value)  # a document is read strictly: no text where a time is
-    raise ValueError("must be a time with its zone, as in 2026-01-02T03:04:05Z")
+    if isinstance(value, str):
+        return _instant(value)  # a document is read strictly: no text where a time is
+    raise ValueError(_NO_INSTANT)
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> datetime:
+    """Cached: a status repeats its times, and a list of statuses repeats them again."""
+    if not re.fullmatch(INSTANT_PATTERN, text):
+        raise ValueError(_NO_INSTANT)
+    return whole_seconds(datetime.fromisoformat(text))
 
 
 def empty(value: object) -> bool:
