@@ -4,6 +4,7 @@ Decides nothing. What a 404 or a 409 means for a workflow is the caller's busine
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -49,6 +50,8 @@ from reconciler.seams import (
 
 K = TypeVar("K", bound=Kind)
 
+_LISTS_AT_ONCE = 4  # a page of each is in memory; more would only queue at the server
+
 
 class KubeCluster:
     """Implements `seams.Cluster`. `identity` stands in the Events, as who reported them."""
@@ -78,8 +81,15 @@ class KubeCluster:
         def wanted(item: Json) -> Child | None:
             return codec.child(item) if codec.label(item, WORKFLOW_LABEL) in labels else None
 
+        def read(first: Request) -> Sequence[Child]:
+            return read_list(self._calls, first, wanted).items
+
         lists = requests.children(namespace, workflows)
-        return [child for first in lists for child in read_list(self._calls, first, wanted).items]
+        if len(lists) == 1:
+            return read(lists[0])
+        # Side by side: each is of other workflows, so they need not be of one moment.
+        with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
+            return [child for children in pool.map(read, lists) for child in children]
 
     def child(self, namespace: str, name: str) -> Child | None:
         item = self._get(CHILDREN, namespace, name)
