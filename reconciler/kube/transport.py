@@ -88,7 +88,11 @@ class ApiTransport:
 
     def _headers(self, request: Request) -> dict[str, str]:
         """With the credentials of this moment: a token in a file is read again each minute."""
-        headers = {**self._client.default_headers, "Accept": request.accept}
+        headers = {
+            **self._client.default_headers,
+            "Accept": request.accept,
+            "Accept-Encoding": "gzip",  # a long list is a twentieth, and comes in few pieces
+        }
         if request.content_type:
             headers["Content-Type"] = request.content_type
         self._client.update_params_for_auth(
