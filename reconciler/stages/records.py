@@ -84,8 +84,8 @@ def admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
 def conclude(cluster: Cluster, workflow: WorkflowExecution) -> None:
     """Writes the result of a workflow that has settled into its record, once.
 
-    `workflow` is as its status write returned it. One without a source label has no record.
-    a crash before it: the result is written by who needs it (`admit`) or by the hourly look.
+    `workflow` is as its status write returned it. One without a source label has no record. A
+    result that a crash kept back is written by who needs it (`admit`), or by the hourly look.
 
     Raises:
         Conflict: other runs write this record; whoever needs the result writes it later.
