@@ -120,9 +120,10 @@ def _carried_out(
     cluster: Cluster, view: SourceView, orders: list[Order], spread: _Spread
 ) -> Applied:
     """The order of effects. Each may be the last one of a run that dies or falls asleep."""
-    touches, complete = _touches(cluster, view, orders, spread)
     orders = spread(partial(_recorded, cluster, view), orders)
     _drop_gone(cluster, view)
+    # Only now: a document that its record held back is not sent, so its object must be moved.
+    touches, complete = _touches(cluster, view, orders, spread)
     # a crash here: contents are intended and nothing is applied. The next run applies them, or
     # drops them when git says something else by then.
     head = view.head

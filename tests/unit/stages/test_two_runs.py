@@ -12,8 +12,9 @@ from reconciler.core.api import Phase, RecordState
 from reconciler.core.outcome import DocumentResult
 from reconciler.core.source import HeadState
 from reconciler.kube.answers import Response
-from reconciler.kube.requests import CONFIG_MAPS, RECORDS, WORKFLOWS, Request, Verb
+from reconciler.kube.requests import CONFIG_MAPS, RECORDS, WORKFLOWS, Request, Target, Verb, patch
 from reconciler.stages.records import Answer
+from tests.builders import NAMESPACE
 from tests.unit.stages.scene import Crash, Once, Scene, document, execution, results
 
 INTENDED, CREATED, DROPPED, RECORDED = RecordState
@@ -223,6 +224,26 @@ def test_a_control_that_lands_while_it_is_taken_back_is_looked_at_again(executin
     assert executing.head.state is HeadState.APPLYING
     executing.run().source()
     assert (suspended(executing), executing.whole) == (False, True)
+
+
+def test_what_its_record_holds_back_is_moved_all_the_same(scene: Scene) -> None:
+    """Fault 7: after an unfinished fence every unsettled object moves, sent or not."""
+    scene.source.commit(execution(more=SUSPENDED))
+    whole_run(scene)
+    scene.source.commit(execution(replicas=2, more=SUSPENDED))
+    held = Held(is_apply)
+    assert scene.crashing(lambda: scene.run().source(), held)
+    scene.source.commit(execution(replicas=3, more=SUSPENDED))
+    # The record of the document is written by somebody while this run is at it.
+    asleep(scene, is_record, lambda: touched_record(scene))
+    assert results(scene.run().source()) == {DocumentResult.NOT_REACHED: 1}
+    assert not scene.server.handle(held.requests[0]).ok
+
+
+def touched_record(scene: Scene) -> None:
+    target = Target(RECORDS, NAMESPACE, "once")
+    body = {"metadata": {"annotations": {"note": "by-hand"}}}
+    assert scene.server.handle(patch(target, body)).ok
 
 
 def test_a_pending_execution_keeps_the_content_of_the_faster_run(scene: Scene) -> None:
