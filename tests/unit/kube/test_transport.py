@@ -1,5 +1,6 @@
 """Contract 7: one call is one request on the wire, and it ends in its time."""
 
+import gzip
 import ssl
 import subprocess
 import sys
@@ -144,6 +145,16 @@ def test_a_large_body_is_read_whole() -> None:
         assert transport.send(LIST, 30).body == body
 
 
+@pytest.mark.parametrize("size", [3, 8 << 20])
+def test_a_packed_body_is_unpacked(size: int) -> None:
+    """As kube-apiserver sends what is over 128 KiB, to whom asks for it."""
+    body = b"x" * size
+    packed = answers(gzip.compress(body), Content_Encoding="gzip")
+    with RawServer(packed) as server, to(server) as transport:
+        assert [transport.send(LIST, 30).body for _ in range(2)] == [body, body]
+        assert b"Accept-Encoding: gzip" in server.requests[0]
+
+
 # --- no answer ------------------------------------------------------------------------------
 
 
@@ -182,6 +193,16 @@ def test_after_a_broken_answer_the_next_one_is_whole() -> None:
         with pytest.raises(TimedOut):
             transport.send(LIST, 0.2)
         assert transport.send(LIST, 5).body == b"[1]"
+
+
+def test_a_body_that_is_packed_wrongly_is_no_answer() -> None:
+    """F12: of whatever came out of it nothing is used."""
+    with (
+        RawServer(answers(b"{}", Content_Encoding="gzip")) as server,
+        to(server) as transport,
+        pytest.raises(Transient),
+    ):
+        transport.send(LIST, 5)
 
 
 def test_a_server_that_is_not_there_is_told_without_credentials() -> None:
