@@ -147,6 +147,30 @@ class Runs(RuleBasedStateMachine):
     def fail(self, which: int) -> None:
         self._act(which, {"phase": "Failed", "last_error": "no"})
 
+    @rule(
+        which=st.integers(0, 9),
+        phase=st.sampled_from(["Running", "Completed", "Failed"]),
+        began=st.integers(-90, 90),
+        lasted=st.integers(-90, 90),
+    )
+    def lie(self, which: int, phase: str, began: int, lasted: int) -> None:
+        """Ends before it began, begins before it was made or tomorrow, and an error as a book."""
+        started = self.world.now + timedelta(minutes=began)
+        change = {
+            "phase": phase,
+            "started": started,
+            "ended": started + timedelta(minutes=lasted),
+            "reason": "\N{FIRE} " * 500,
+            "last_error": "\x00<\N{FIRE}" * 5000,
+        }
+        self._act(which, change)
+
+    @precondition(lambda self: not self.runs)
+    @rule(which=st.integers(0, 9), phase=st.sampled_from(["", "Pending", "Running"]))
+    def go_back(self, which: int, phase: str) -> None:
+        """What had ended is at work again; what a run has looked at meanwhile nobody can save."""
+        self._act(which, {"phase": phase, "reason": ""})
+
     # people
 
     @rule(suspend=st.booleans())
@@ -187,6 +211,11 @@ class Runs(RuleBasedStateMachine):
         busy = {each.result.execution_ref for run in self.runs for each in run.pending}
         if names and names[which % len(names)] not in busy:
             del self.world.children[names[which % len(names)]]
+
+    @rule(which=st.integers(0, 9))
+    def begin_to_delete_child(self, which: int) -> None:
+        """A finalizer holds it: it is on its way out, whatever its phase."""
+        self._act(which, {"deleting": True})
 
     @rule(name=st.sampled_from(NAMES), attempt=st.integers(0, 1))
     def stranger(self, name: str, attempt: int) -> None:
@@ -230,8 +259,10 @@ class Runs(RuleBasedStateMachine):
         world.edit(world.workflow.spec.model_copy(update={"suspend": False, "approvals": gates}))
         for _ in range(40):
             Run(world, 5).finish()
-            for name, there in world.children.items():
-                if not there.terminal and name not in self.strangers:
+            for name, there in list(world.children.items()):
+                if there.deleting:
+                    del world.children[name]
+                elif not there.terminal and name not in self.strangers:
                     late = world.late(there)
                     world.children[name] = replace(
                         there,
