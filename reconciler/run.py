@@ -94,7 +94,7 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
 def _source(
     world: World, settings: Settings, outcome: Outcome, watch: Stopwatch, workers: int
 ) -> Outcome:
-    """A source that cannot be read skips its stages and these only: what runs goes on."""
+    """A source that fails, in git or in the cluster, ends its own stages: what runs goes on."""
     if world.source is None:
         return outcome
     try:
@@ -109,6 +109,9 @@ def _source(
     except SourceError as error:
         _log.error("the source was not read: %s", error)
         return replace(outcome, source_ready=False)
+    except ClusterError as error:  # a record that nobody can read, a list that a role lacks
+        _log.error("the source was not applied: %s", error)
+        return replace(outcome, source_ready=False, cluster_failed=True)
     for problem in applied.problems:
         _log.warning("%s", problem.text, extra={"commit": applied.commit})
     for event in applied.events:
