@@ -44,21 +44,22 @@ class Pass:
 def handle(this: Pass, seen: Seen) -> Handled:
     """One workflow, as it was left; raises nothing."""
     workflow = seen.workflow
-    untouched = Handled(workflow, workflow.status)
+    return _alone(lambda: _reconcile(this, seen), Handled(workflow, workflow.status))
+
+
+def _alone(act: Callable[[], Handled], done: Handled) -> Handled:
+    """What `act` makes of the workflow; what ends it early stays here, beside what was `done`."""
+    workflow = done.workflow
     try:
-        return survive(
-            "{}/{}".format(*workflow.key),
-            lambda: _reconcile(this, seen),
-            replace(untouched, bug=True),
-        )
+        return survive("{}/{}".format(*workflow.key), act, replace(done, bug=True))
     except Conflict as error:
         _log.info("left to the next run: %s", error)
-        return replace(untouched, conflict=True)
+        return replace(done, conflict=True)
     except DeadlinePassed:
-        return replace(untouched, truncated=True)
+        return replace(done, truncated=True)
     except ClusterError as error:
         _log.warning("%s/%s: %s", *workflow.key, error)
-        return replace(untouched, problem=str(error))
+        return replace(done, problem=str(error))
 
 
 def survive(met_at: str, act: Callable[[], T], instead: T) -> T:
@@ -104,21 +105,30 @@ def _carry_out(this: Pass, handled: Handled, decision: Decision) -> Handled:
         # a crash here: slots are reserved and no child is there; the next run creates them.
         with this.watch.time(Stage.CREATE):
             created = create(world, written, decision, this.observed.not_after)
-    ask_to_stop(world, decision.stop)
-    if created.refused:
-        written = _refuse(world, written, created)
-    with this.watch.time(Stage.REPORT):
-        if decision.changed:
-            report(world, workflow, written, created.made)
-        if written.status.settled:
-            records.conclude(world.cluster, written)
-    return replace(
+    done = replace(
         handled,
         status=written.status,
         created=created.made,
         creation_errors=created.errors,
         truncated=created.truncated,
     )
+    return _alone(lambda: _follow_up(this, done, decision, written, created), done)
+
+
+def _follow_up(
+    this: Pass, done: Handled, decision: Decision, written: WorkflowExecution, created: Created
+) -> Handled:
+    """What comes after the children; none of it takes back what was written and created."""
+    world = this.world
+    ask_to_stop(world, decision.stop)
+    if created.refused:
+        written = _refuse(world, written, created)
+    with this.watch.time(Stage.REPORT):
+        if decision.changed:
+            report(world, done.workflow, written, created.made)
+        if written.status.settled:
+            records.conclude(world.cluster, written)
+    return replace(done, status=written.status)
 
 
 def _admission(this: Pass, workflow: WorkflowExecution) -> records.Answer:

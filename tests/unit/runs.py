@@ -124,7 +124,7 @@ class Shop:
             "metadata": {"name": name, "namespace": NAMESPACE},
             "spec": made.spec.wire(),
         }
-        assert self.server.handle(create(WORKFLOWS, NAMESPACE, body)).ok
+        self.created(WORKFLOWS, body)
 
     def config_map(self, name: str, **data: str) -> None:
         body = {
@@ -133,7 +133,10 @@ class Shop:
             "metadata": {"name": name, "namespace": NAMESPACE},
             "data": data,
         }
-        assert self.server.handle(create(CONFIG_MAPS, NAMESPACE, body)).ok
+        self.created(CONFIG_MAPS, body)
+
+    def created(self, resource: Resource, body: Json) -> None:
+        assert self.server.handle(create(resource, NAMESPACE, body)).ok
 
     def patched(self, resource: Resource, name: str, sub: str = "", **body: object) -> None:
         assert self.server.handle(patch(Target(resource, NAMESPACE, name, sub), body)).ok
