@@ -124,6 +124,7 @@ class HttpServer:
     login: str = ""  # user:password that it asks for
     elsewhere: str = ""  # where it redirects to
     silent: bool = False  # whether it takes requests, of whom it knows, and never answers
+    complaint: str = ""  # what it refuses every request with, in git's own protocol
     speaks_v2: bool = True
     seen: list[Mapping[str, str]] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)  # while it is silent
@@ -145,6 +146,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(302, {"Location": told.elsewhere + self.path.partition(".git")[2]})
         elif told.login and self.headers.get("Authorization") != _basic(told.login):
             self._answer(401, {"WWW-Authenticate": 'Basic realm="git"'})
+        elif told.complaint:
+            line = f"ERR {told.complaint}"
+            body = f"001e# service=git-upload-pack\n0000{len(line) + 4:04x}{line}".encode()
+            kind = "application/x-git-upload-pack-advertisement"
+            self._answer(200, {"Content-Type": kind}, body)
         elif told.silent:
             told.asked.set()
             told.over.wait()

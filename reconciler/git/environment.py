@@ -106,8 +106,8 @@ def _configuration(remote: Remote) -> dict[str, str]:
     stated = dict(_CONFIG)
     if remote.credentials.ca_file:
         stated["http.sslCAInfo"] = str(remote.credentials.ca_file)
-    if remote.scheme == "http":
-        stated["http.proxy"] = ""  # this machine is not reached through another
+    if remote.loopback:
+        stated["http.proxy"] = ""
     variables = {"GIT_CONFIG_COUNT": str(len(stated))}
     for number, (key, value) in enumerate(stated.items()):
         variables[f"GIT_CONFIG_KEY_{number}"] = key

@@ -22,6 +22,7 @@ _URLS = {
     "ssh": re.compile(rf"ssh://([A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}{_PATH}"),
     "file": re.compile(rf"file://(?P<host>){_PATH}"),
 }
+_LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[::1\]")
 _SCP = re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^/].*")
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -70,6 +71,11 @@ class Remote:
     def host(self) -> str:
         match = _URLS[self.scheme].fullmatch(self.url)
         return match["host"] if match else ""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the server is on this machine, which no proxy stands before."""
+        return bool(_LOOPBACK.fullmatch(self.host))
 
     @property
     def fixed(self) -> bool:

@@ -1,5 +1,9 @@
 """From a ref to the files of one commit, over file:// (contract 1, stage 2; contract 5)."""
 
+import re
+import shutil
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import DeadlinePassed, SourceError
+from reconciler.git import repository
 from reconciler.git.command import Limits
 from tests.gitservers import Repository, new_repository
 from tests.unit.git.reading import read, skipped, source, texts
@@ -277,6 +282,39 @@ def test_no_git_starts_once_the_time_of_the_run_is_over(git_repository: Reposito
     git_repository.commit({"a.yaml": "a: 1\n"})
     with pytest.raises(DeadlinePassed):
         source(git_repository.url, seconds=0).resolve()
+
+
+def test_a_program_that_is_not_there_is_told(
+    git_repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Contract 7: exit 3; what is in the cluster is reconciled all the same."""
+    env = shutil.which("env")
+    assert env
+    (tmp_path / "env").symlink_to(env)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SourceError, match="git was not found: install it, or correct PATH"):
+        source(git_repository.url).resolve()
+
+
+def test_git_and_yaml_are_loaded_by_the_work_and_not_by_the_import() -> None:
+    """Contract 1: a run that has nothing to read pays for neither; GitPython has one home."""
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import reconciler.git.repository, reconciler.manifests, sys; print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert not {"git", "gitdb", "ruamel.yaml"} & set(loaded)
+    users = [
+        file.name
+        for file in Path(repository.__file__).parent.glob("*.py")
+        if re.search(r"^\s*(from git\b|import git\b)", file.read_text(), re.MULTILINE)
+    ]
+    assert users == ["command.py"]
 
 
 def test_nothing_is_left_of_a_fetch_whether_it_failed_or_not(

@@ -1,5 +1,6 @@
 """Real servers: https, http on loopback, ssh; and what people are told when one refuses."""
 
+import base64
 import dataclasses
 import socket
 import time
@@ -99,6 +100,20 @@ def test_refused_credentials_are_told_with_the_flag_that_gives_them(
     assert "canary" not in str(told.value)
 
 
+def test_a_token_that_the_server_repeats_is_in_no_message(
+    git_http: HttpServer, secret: Callable[[str], Path]
+) -> None:
+    """Contract 8, I9: what a server says is shown, without what it was told."""
+    git_http.complaint = (
+        f"{TOKEN} may not read this, nor {base64.b64encode(TOKEN.encode()).decode()}"
+    )
+    credentials = Credentials(token_file=secret(f"{TOKEN}\n"))
+    with pytest.raises(SourceError, match=r"remote error: .* may not read this") as told:
+        source(git_http.url, credentials=credentials).resolve()
+    assert "canary" not in str(told.value)
+    assert str(told.value).count("[redacted]") == 2
+
+
 def test_a_token_that_cannot_be_read_is_an_error_of_the_source(
     git_http: HttpServer, tmp_path: Path
 ) -> None:
@@ -130,10 +145,11 @@ def test_a_repository_that_the_server_does_not_have_is_told(git_http: HttpServer
 def test_a_server_of_the_older_protocol_gives_the_head_of_a_branch(git_http: HttpServer) -> None:
     """Contract 5: a server that gives no commit by its id still gives a ref by its name."""
     git_http.speaks_v2 = False
-    commit = git_http.repository.commit(FILES)
-    git_http.repository.git("tag", "--annotate", "--message", "first", "v1", commit)
-    for ref in ("main", "v1"):
-        assert read(source(git_http.url, ref)).commit == commit
+    first = git_http.repository.commit(FILES)
+    git_http.repository.git("tag", "--annotate", "--message", "first", "v1", first)
+    second = git_http.repository.commit({"a.yaml": "a: 2\n"}, parent=first)
+    assert read(source(git_http.url, "main")).commit == second
+    assert read(source(git_http.url, "v1")).commit == first
 
 
 def test_a_branch_that_moves_on_such_a_server_is_left_to_the_next_run(
@@ -149,6 +165,26 @@ def test_a_branch_that_moves_on_such_a_server_is_left_to_the_next_run(
         asked.fetch(resolved)
 
 
+def test_a_server_on_this_machine_is_not_asked_through_a_proxy(
+    git_https: HttpServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Contract 9: the proxies of the environment are for what is elsewhere."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    git_https.repository.commit(FILES)
+    credentials = Credentials(ca_file=authority.file)
+    assert texts(read(source(git_https.url, credentials=credentials))) == FILES
+
+
+def test_a_server_elsewhere_is_asked_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 9: in many networks there is no other way out."""
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with pytest.raises(SourceError, match=r"port 1\b"):
+        source("https://git.invalid/shop.git").resolve()
+
+
 # --- no answer ------------------------------------------------------------------------------
 
 
@@ -161,8 +197,10 @@ def test_a_server_that_is_not_there_is_told(git_http: HttpServer) -> None:
             source(url).resolve()
 
 
-def test_a_name_that_nobody_knows_is_told() -> None:
+def test_a_name_that_nobody_knows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Contract 7: exit 3."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(SourceError, match=r"the name git.invalid cannot be resolved"):
         source("https://git.invalid/shop.git").resolve()
 
