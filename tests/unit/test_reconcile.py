@@ -234,16 +234,15 @@ def test_children_are_asked_to_stop_once_the_cancellation_is_recorded(shop: Shop
 
 def test_a_recorded_child_whose_label_was_edited_away_is_read_by_name(shop: Shop) -> None:
     """Contract 4: not gone until it was read once; nothing is made in its place."""
-    shop.workflow("one", step("a"))
+    shop.workflow("one", step("a"), step("b"))
     shop.run()
     shop.run()
-    (child,) = shop.server.objects(CHILDREN)
-    name = child["metadata"]["name"]
+    name = shop.result("one", "a")["executionRef"]
     shop.patched(CHILDREN, name, metadata={"labels": {"kubernaut.ai/workflow": None}})
     shop.asked()
     shop.run()
-    assert "get KubernetesExecution" in shop.asked()
-    assert shop.result("one")["status"] == "Pending"
+    assert shop.asked().count("get KubernetesExecution") == 1
+    assert [each["status"] for each in shop.status("one")["stepResults"]] == ["Pending"] * 2
 
 
 def test_a_recorded_child_that_cannot_be_read_leaves_the_workflow_to_the_next_run(
