@@ -160,6 +160,21 @@ def test_an_apply_into_a_namespace_that_is_not_there_is_not_found(server: Server
     assert answer.body["details"] == {"name": "nowhere", "kind": "namespaces"}
 
 
+def test_an_apply_says_who_applies(server: Server) -> None:
+    """Of no other write the server asks that."""
+    request = apply(one(server), workflow("one"))
+    nameless = replace(request, query=(("force", "true"),))
+    answer = server.send(nameless)
+    assert answer.outcome == (422, "Invalid")
+    assert answer.faults == {"fieldManager"}
+
+
+def test_an_apply_of_an_object_as_it_was_read_is_a_bad_request(server: Server) -> None:
+    """Contract 5: the body past Pending is the live object's, without its managedFields."""
+    read = by(server, "reconciler").body
+    assert server.send(apply(one(server), read)).outcome == (400, "BadRequest")
+
+
 # --- who owns what --------------------------------------------------------------------------
 
 

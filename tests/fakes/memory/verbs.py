@@ -18,6 +18,18 @@ _Answer = tuple[int, bytes]
 _Rest = tuple[int, Sequence[Stored]]  # version of the first page, and what is left
 _Carried = Callable[[Served, Request], _Answer]
 
+_QUERY = frozenset(
+    [
+        "limit",
+        "continue",
+        "labelSelector",
+        "fieldSelector",
+        "fieldManager",
+        "fieldValidation",
+        "force",
+        "dryRun",
+    ]
+)
 _NO_LABELS: Mapping[str, str] = {}
 _ALWAYS_SELECTABLE = {
     "metadata.name": ("metadata", "name"),
@@ -45,6 +57,9 @@ class Verbs:
         self._lists.clear()
 
     def answer(self, served: Served, request: Request) -> _Answer:
+        unheard = {key for key, _ in request.query} - _QUERY
+        if unheard:
+            raise NotImplementedError(f"what {', '.join(unheard)} means is not known here")
         return self._table[request.verb](served, request)
 
     # --- reads ------------------------------------------------------------------------------
@@ -176,6 +191,7 @@ class Verbs:
 
     def _apply(self, served: Served, request: Request) -> _Answer:
         body, target = _decoded(request), request.target
+        _appliable(request, body)
         manager = Manager(_manager(request), "Apply", target.subresource)
         _found(served, request, body, None)
         old = self._storage.find(target.resource, target.namespace or "", target.name)
@@ -232,6 +248,14 @@ def _decoded(request: Request) -> Json:
     if request.verb is not Verb.CREATE and about.get("name", target.name) != target.name:
         raise Refusal(400, "BadRequest", "the name of the object does not match the URL")
     return body
+
+
+def _appliable(request: Request, body: Json) -> None:
+    if not dict(request.query).get("fieldManager"):
+        problem = Problem("fieldManager", "Required value: is required for apply patch")
+        raise Refusal.invalid(request.target.resource, "", [problem])
+    if body["metadata"].get("managedFields"):
+        raise Refusal(400, "BadRequest", "metadata.managedFields must be nil")
 
 
 def _named(given: Json, request: Request, suffix: str) -> Json:

@@ -1,6 +1,8 @@
 """Contract 9: which cluster, as whom; and never a credential in a message (I9)."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,33 @@ def test_a_credential_plugin_that_gives_nothing_is_told(tmp_path: Path) -> None:
 def test_a_user_without_credentials_is_taken_as_it_is(tmp_path: Path) -> None:
     """As of `kubectl proxy`."""
     assert access(kubeconfig(tmp_path, users=[{"name": "u", "user": {}}])).namespace == "shop"
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({}, id="on-a-laptop"),
+        pytest.param(
+            {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"},
+            id="in-a-pod-without-a-token",
+        ),
+    ],
+)
+def test_where_there_is_neither_pod_nor_kubeconfig_both_remedies_are_told(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Contract 9: in a pod without --kubeconfig the service account is used."""
+    program = "from reconciler.kube.config import access; access()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, "HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    (*_, last) = done.stderr.splitlines()
+    assert "UsageError: no kubeconfig at ~/.kube/config: give --kubeconfig FILE" in last
+    assert "service account token" in last
 
 
 @pytest.mark.parametrize("text", ["", "- a", "a: [", "\0", "token: " + TOKEN])

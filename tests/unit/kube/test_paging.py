@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic_core import to_json
 
 from reconciler.core.facts import Child
 from reconciler.errors import DeadlinePassed, Refused, Unreachable
@@ -77,6 +78,14 @@ def test_a_list_that_expires_is_read_again_from_its_first_page() -> None:
     names, wire = listed(page("a", "b", then="t"), GONE, page("b", "c", then="u"), page("d"))
     assert names == ["b", "c", "d"]
     assert tokens(wire) == ["", "t", "", "u"]
+
+
+def test_the_token_that_a_410_offers_is_not_used() -> None:
+    """Contract 7, gone: it continues with another moment, and says so."""
+    offered = {"kind": "Status", "apiVersion": "v1", "metadata": {"continue": "other"}}
+    gone = Response(410, to_json(offered | {"reason": "Expired", "code": 410}))
+    _, wire = listed(page("a", then="t"), gone, page("b"))
+    assert tokens(wire) == ["", "t", ""]
 
 
 def test_the_time_is_that_of_the_reading_that_is_used() -> None:
