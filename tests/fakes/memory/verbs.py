@@ -18,18 +18,8 @@ _Answer = tuple[int, bytes]
 _Rest = tuple[int, Sequence[Stored]]  # version of the first page, and what is left
 _Carried = Callable[[Served, Request], _Answer]
 
-_QUERY = frozenset(
-    [
-        "limit",
-        "continue",
-        "labelSelector",
-        "fieldSelector",
-        "fieldManager",
-        "fieldValidation",
-        "force",
-        "dryRun",
-    ]
-)
+_OF_READS = frozenset(("limit", "continue", "labelSelector", "fieldSelector"))
+_OF_WRITES = frozenset(("fieldManager", "fieldValidation", "force", "dryRun"))
 _NO_LABELS: Mapping[str, str] = {}
 _ALWAYS_SELECTABLE = {
     "metadata.name": ("metadata", "name"),
@@ -57,7 +47,7 @@ class Verbs:
         self._lists.clear()
 
     def answer(self, served: Served, request: Request) -> _Answer:
-        unheard = {key for key, _ in request.query} - _QUERY
+        unheard = {key for key, _ in request.query} - _OF_READS - _OF_WRITES
         if unheard:
             raise NotImplementedError(f"what {', '.join(unheard)} means is not known here")
         return self._table[request.verb](served, request)
