@@ -213,7 +213,7 @@ def http_server(
         scheme = "https" if context else "http"
         host = "localhost" if context else "127.0.0.1"
         served.url = f"{scheme}://{host}:{server.server_port}/{repository.folder.name}"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield served

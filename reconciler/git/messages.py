@@ -142,10 +142,12 @@ class Told:
 
     def failed(self, command: str, stderr: str) -> SourceError:
         """A command of git that ended with an error: the cause if it is known, and its words."""
-        said = self._clean(_last_words(stderr.splitlines()), _MAX_WORDS)
         for cause in _CAUSES:
-            if cause.words.search(stderr):
+            match = cause.words.search(stderr)
+            if match:
+                said = self._clean(_line_at(stderr, match.start()), _MAX_WORDS)
                 return self.error(f"{cause.told.format(host=self._host)} (git: {said})")
+        said = self._clean(_verdict(stderr.splitlines()), _MAX_WORDS)
         return self.error(f"git {command} failed: {said or 'without a word'}")
 
     def _clean(self, text: str, most: int) -> str:
@@ -153,7 +155,12 @@ class Told:
         return clean if len(clean) <= most else f"{clean[: most - 1]}…"
 
 
-def _last_words(lines: Sequence[str]) -> str:
+def _line_at(text: str, place: int) -> str:
+    start = text.rfind("\n", 0, place) + 1
+    return text[start:].partition("\n")[0]
+
+
+def _verdict(lines: Sequence[str]) -> str:
     """The line that says why: git's last `fatal:` or `error:`, else the last of all."""
     spoken = [line.strip() for line in lines if line.strip()]
     verdicts = [line for line in spoken if re.match(r"(fatal|error):", line)]

@@ -163,7 +163,8 @@ class GitSource:
         """The credentials are read here too: only what is known can be kept out of a message."""
         user, token = _secrets(self._remote.credentials)
         shown = f"{self._remote.url} at {self._remote.ref}"
-        return Told(shown, self._remote.host, Redactor((token, f"{user}:{token}")))
+        secrets = (token, f"{user}:{token}") if token else ()
+        return Told(shown, self._remote.host, Redactor(secrets))
 
 
 def _secrets(given: Credentials) -> tuple[str, str]:

@@ -113,9 +113,13 @@ def test_a_failure_is_told_with_what_to_do(stderr: str, what: str) -> None:
 
 
 def test_git_s_own_verdict_is_shown_behind_ours() -> None:
-    """Contract 7: who knows git finds the words to search for."""
-    message = str(told().failed("fetch", "hint: x\nfatal: early EOF\nerror: index-pack died\n\n"))
-    assert message.endswith("(git: error: index-pack died)")
+    """Contract 7: who knows git finds the words to search for, those that tell the cause."""
+    known = "hint: x\nfatal: detected dubious ownership at 'x'\nfatal: Could not read.\n\n"
+    assert str(told().failed("fetch", known)).endswith(
+        "change its owner (git: fatal: detected dubious ownership at 'x')"
+    )
+    unknown = "warning: x\nerror: first\nfatal: last\nhint: y\n\n"
+    assert str(told().failed("fetch", unknown)).endswith("git fetch failed: fatal: last")
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,13 @@ def test_an_empty_repository_is_told_as_such(git_repository: Repository) -> None
 
 def test_a_repository_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
     """Contract 7: exit 3."""
-    with pytest.raises(SourceError, match="there is no repository at this address"):
+    with pytest.raises(SourceError) as told:
         source(f"file://{tmp_path}/nothing.git").resolve()
+    assert str(told.value) == (
+        f"cannot read file://{tmp_path}/nothing.git at main: there is no repository at this "
+        f"address, or these credentials may not see it (git: fatal: '{tmp_path}/nothing.git' does "
+        "not appear to be a git repository)"
+    )
 
 
 def test_a_commit_that_is_gone_is_told_as_such(git_repository: Repository) -> None:
