@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("-v", "--verbose", action="store_true", help="also versions, and the tools")
     add("kubeconfig", _kubeconfig, "print the path of the running control plane's kubeconfig")
     _add_run(add("run", _run, "run a command with a fresh control plane of its own", _RUN))
+    add("restart-apiserver", _restart, "kill kube-apiserver and start it again", _RESTART)
     add("build", _build, "build what is missing, start nothing")
     _add_executor(add("executor", _executor, "let KWOK play the executor of the demo", _EXECUTOR))
     _add_tool(add("tool", _tool, "print the path of a tool, fetched or built if need be", _TOOL))
@@ -86,6 +87,13 @@ code is the command's. In its environment:
   hack/cluster run -- bash
 """
 
+
+_RESTART = """
+That of the control plane whose KUBECONFIG is set, else of the one that stays: on the same port,
+over the same etcd, ready when the command returns. Inside `run` a test meets a failing server:
+
+  hack/cluster run -- sh -c 'hack/cluster restart-apiserver && kubectl get nodes'
+"""
 
 _EXECUTOR = """
 Actions that KubernetesExecutions ask for begin after half a second and end 1.5 s later; how, their
@@ -188,6 +196,11 @@ def _run(parsed: argparse.Namespace) -> int:
     if not command:
         raise Trouble("No command given", "For example: hack/cluster run -- kubectl get nodes")
     return session.run(command)
+
+
+def _restart(_: argparse.Namespace) -> int:
+    session.restart_apiserver()
+    return 0
 
 
 def _build(_: argparse.Namespace) -> int:

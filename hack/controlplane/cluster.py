@@ -17,6 +17,7 @@ from hack.controlplane.manifests import apply, manifests
 from hack.controlplane.places import MANIFESTS
 from hack.controlplane.trouble import Trouble
 
+_APISERVER = "kube-apiserver"
 _POLL = 0.05  # seconds
 _PATIENCE = 90.0  # seconds; a start takes 5, on a machine that is busy building much longer
 _STAGES = "/apis/kwok.x-k8s.io/v1alpha1/stages"
@@ -30,6 +31,8 @@ class Cluster:
     binaries: Binaries
     pause: Callable[[float, Sequence[Daemon]], None]
     daemons: list[Daemon] = field(default_factory=list)
+    etcd: str = ""  # its address, once it is started
+    ready: Callable[[], bool] = lambda: False  # whether the server is, once started
 
     @property
     def kubeconfig(self) -> Path:
@@ -51,14 +54,16 @@ class Cluster:
     def start(self, told: Callable[[str], None]) -> str:
         """The server's address, once everything is up."""
         etcd, peer, secure, kwok = daemons.free_ports(4)
+        self.etcd = f"http://127.0.0.1:{etcd}"
         server = f"https://127.0.0.1:{secure}"
         secrets = credentials.create(self.directory)
         api = Api(server, secrets.tokens[credentials.ADMIN], self.ca)
         told("etcd and kube-apiserver")
-        self._daemon("etcd", self._etcd(etcd, peer))
-        self._daemon("kube-apiserver", self._apiserver(etcd, secure, secrets))
+        self._daemon("etcd", self._etcd(peer))
+        self._daemon(_APISERVER, self._apiserver(secure, secrets))
         self._until(self._authority, "kube-apiserver made no certificate")
-        self._until(lambda: api.answers("/readyz"), "kube-apiserver did not become ready")
+        self.ready = lambda: api.answers("/readyz")
+        self._until(self.ready, "kube-apiserver did not become ready")
         told("controllers, scheduler and nodes")
         for name, user in (
             ("kube-controller-manager", credentials.CONTROLLER_MANAGER),
@@ -69,6 +74,14 @@ class Cluster:
         self._until(lambda: _usable(api), "nodes and service accounts did not become ready")
         credentials.kubeconfig(self.kubeconfig, server, self.ca, credentials.ADMIN, api.token)
         return server
+
+    def restart_apiserver(self) -> None:
+        """Killed and started again, on the same port over the same etcd; ready when it returns."""
+        (at,) = [at for at, each in enumerate(self.daemons) if each.name == _APISERVER]
+        old = self.daemons[at]
+        daemons.end([old])
+        self.daemons[at] = daemons.start(_APISERVER, old.command, old.log)
+        self._until(self.ready, f"{_APISERVER} did not become ready again")
 
     def _authority(self) -> bool:
         """Splits the authority, which comes last, from the server's own certificate."""
@@ -115,21 +128,21 @@ class Cluster:
         file = self.directory / f"{user.removeprefix('system:')}.kubeconfig"
         return credentials.kubeconfig(file, server, self.ca, user, secrets.tokens[user])
 
-    def _etcd(self, port: int, peer: int) -> Mapping[str, str | Path]:
+    def _etcd(self, peer: int) -> Mapping[str, str | Path]:
         return {
             "data-dir": self.directory / "etcd",
             "unsafe-no-fsync": "true",  # nobody needs this data after a power cut
             "log-level": "warn",
-            "listen-client-urls": f"http://127.0.0.1:{port}",
-            "advertise-client-urls": f"http://127.0.0.1:{port}",
+            "listen-client-urls": self.etcd,
+            "advertise-client-urls": self.etcd,
             "listen-peer-urls": f"http://127.0.0.1:{peer}",
             "initial-advertise-peer-urls": f"http://127.0.0.1:{peer}",
             "initial-cluster": f"default=http://127.0.0.1:{peer}",
         }
 
-    def _apiserver(self, etcd: int, port: int, secrets: Credentials) -> Mapping[str, str | Path]:
+    def _apiserver(self, port: int, secrets: Credentials) -> Mapping[str, str | Path]:
         return {
-            "etcd-servers": f"http://127.0.0.1:{etcd}",
+            "etcd-servers": self.etcd,
             "bind-address": "127.0.0.1",
             "secure-port": str(port),
             # Loopback may not be advertised; a documentation address needs no network to be found.

@@ -24,6 +24,7 @@ class Daemon:
     """A program that is to run as long as its control plane."""
 
     name: str
+    command: Sequence[str]
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -37,9 +38,10 @@ class Daemon:
 def start(name: str, command: Sequence[str], log: Path) -> Daemon:
     """One daemon, its output in a file, its life tied to ours.
 
-    Nothing of the user's environment or home reaches it: etcd reads ETCD_*, KWOK ~/.kwok.
+    Nothing of the user's environment or home reaches it: etcd reads ETCD_*, KWOK ~/.kwok. The log
+    of one that is started again goes on where it ended.
     """
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command,
             env={"HOME": str(log.parent), "PATH": os.defpath},
@@ -48,7 +50,7 @@ def start(name: str, command: Sequence[str], log: Path) -> Daemon:
             stderr=subprocess.STDOUT,
             preexec_fn=dies_with_parent(signal.SIGKILL),  # noqa: PLW1509  # we have one thread
         )
-    return Daemon(name, process, log)
+    return Daemon(name, command, process, log)
 
 
 def end(daemons: Sequence[Daemon]) -> None:

@@ -4,6 +4,7 @@ It ends when it is told to (SIGTERM), when the process that started it is gone (
 for `run`), or when one of the daemons is. However it ends, SIGKILL included, no daemon is left;
 unless it was SIGKILL, no file is left either.
 
+SIGUSR1 asks it to kill kube-apiserver and to start it again; the record counts how often it did.
 It holds a lock on its directory while it lives, and speaks to its starter in lines of JSON.
 """
 
@@ -14,7 +15,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -26,6 +27,9 @@ from hack.controlplane.trouble import Trouble
 
 _ATTEMPTS = 3  # starts; a port may be taken between choosing and using it
 _LOOK = 1.0  # seconds between two looks at the daemons
+
+RESTART = signal.SIGUSR1
+STATE = "state.json"  # what it records, in its directory
 
 # Between the keeper and its starter: what is being started, that all is up, or why it is not.
 STEP, READY, FAILED = "step", "ready", "failed"
@@ -39,6 +43,8 @@ def keep(directory: Path, programs: Binaries, *, until_stdin_closes: bool) -> in
     """Start a control plane, stay with it, and leave nothing behind."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _told)
+    asked = _Asked()
+    signal.signal(RESTART, asked)
     watch = _Watch(stdin=until_stdin_closes)
     cluster = Cluster(directory, programs, watch.pause)
     try:
@@ -46,6 +52,9 @@ def keep(directory: Path, programs: Binaries, *, until_stdin_closes: bool) -> in
         _report(READY)
         while True:
             watch.pause(_LOOK, cluster.daemons)
+            if asked.since_last():
+                cluster.restart_apiserver()
+                _record_restart(cluster)
     except _Ended:
         return 0
     except Trouble as trouble:
@@ -56,6 +65,20 @@ def keep(directory: Path, programs: Binaries, *, until_stdin_closes: bool) -> in
             signal.signal(number, signal.SIG_IGN)
         daemons.end(cluster.daemons)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Asked:
+    """Whether somebody asked for a restart; noted by the signal, done between two looks."""
+
+    def __init__(self) -> None:
+        self._noted = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        self._noted = True
+
+    def since_last(self) -> bool:
+        noted, self._noted = self._noted, False
+        return noted
 
 
 class _Watch:
@@ -92,16 +115,36 @@ def _started(cluster: Cluster) -> Cluster:
 
 def _record(cluster: Cluster, server: str, seconds: float) -> None:
     """What `status` shows and others may read."""
-    state = {
-        "keeper": os.getpid(),
-        "server": server,
-        "kubeconfig": str(cluster.kubeconfig),
-        "auditLog": str(cluster.audit_log),
-        "programs": [str(cluster.binaries.kubernetes), str(cluster.binaries.kwok)],
-        "pids": {daemon.name: daemon.process.pid for daemon in cluster.daemons},
-        "seconds": round(seconds, 1),
-    }
-    (cluster.directory / "state.json").write_text(json.dumps(state, indent=2) + "\n")
+    _write(
+        cluster,
+        {
+            "keeper": os.getpid(),
+            "server": server,
+            "etcd": cluster.etcd,
+            "kubeconfig": str(cluster.kubeconfig),
+            "auditLog": str(cluster.audit_log),
+            "programs": [str(cluster.binaries.kubernetes), str(cluster.binaries.kwok)],
+            "pids": _pids(cluster),
+            "restarts": 0,
+            "seconds": round(seconds, 1),
+        },
+    )
+
+
+def _record_restart(cluster: Cluster) -> None:
+    state = json.loads((cluster.directory / STATE).read_text())
+    _write(cluster, state | {"pids": _pids(cluster), "restarts": state["restarts"] + 1})
+
+
+def _pids(cluster: Cluster) -> dict[str, int]:
+    return {daemon.name: daemon.process.pid for daemon in cluster.daemons}
+
+
+def _write(cluster: Cluster, state: Mapping[str, object]) -> None:
+    """At once or not at all: somebody may be reading."""
+    draft = cluster.directory / "state.draft"
+    draft.write_text(json.dumps(state, indent=2) + "\n")
+    draft.replace(cluster.directory / STATE)
 
 
 def _report(kind: str, text: str = "") -> None:

@@ -28,6 +28,7 @@ _LOCK = "keeper.lock"
 _LOOK = 0.2  # seconds between two looks at our caller
 _GRACE = 10.0  # seconds that a command has after SIGTERM
 _END = 20.0  # seconds that a keeper has to end
+_RESTART = 120.0  # seconds that it has to restart kube-apiserver; about 5 on an idle machine
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Running:
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        return cls(directory, json.loads((directory / "state.json").read_text()))
+        return cls(directory, json.loads((directory / keeper.STATE).read_text()))
 
     @property
     def kubeconfig(self) -> Path:
@@ -58,7 +59,7 @@ class Running:
 
 def current() -> Running | None:
     """The lasting control plane, when it is up."""
-    if not locks.held(lasting() / _LOCK) or not (lasting() / "state.json").exists():
+    if not locks.held(lasting() / _LOCK) or not (lasting() / keeper.STATE).exists():
         return None
     return Running.read(lasting())
 
@@ -96,6 +97,32 @@ def down() -> bool:
                 raise Trouble(f"The keeper (pid {running.state['keeper']}) does not end")
             time.sleep(0.05)
     return True
+
+
+def restart_apiserver() -> None:
+    """Kills kube-apiserver of KUBECONFIG's control plane, else of the lasting one; ready again.
+
+    What it was doing at that moment is cut off; etcd and all that is in it stay.
+    """
+    running = _meant()
+    os.kill(int(running.state["keeper"]), keeper.RESTART)  # it lives: its lock is held
+    give_up = time.monotonic() + _RESTART
+    while Running.read(running.directory).state["restarts"] == running.state["restarts"]:
+        if not locks.held(running.directory / _LOCK):
+            raise Trouble("The control plane ended, its starter tells why")
+        if time.monotonic() > give_up:
+            raise Trouble(f"The keeper (pid {running.state['keeper']}) does not restart it")
+        time.sleep(0.05)
+
+
+def _meant() -> Running:
+    directory = Path(os.environ.get("KUBECONFIG", "") or lasting() / "kubeconfig").parent
+    if not locks.held(directory / _LOCK) or not (directory / keeper.STATE).exists():
+        raise Trouble(
+            "KUBECONFIG is of no control plane that runs here",
+            "Ask from within hack/cluster run, or start one with: hack/cluster up",
+        )
+    return Running.read(directory)
 
 
 def run(command: Sequence[str]) -> int:
