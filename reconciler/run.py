@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TypeVar
 
 from reconciler.core.outcome import Documents, Outcome, Stage
@@ -164,6 +165,8 @@ def _paused(world: World) -> bool:
     try:
         found = world.cluster.config_map(PAUSE)
     except Refused as error:
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            raise
         _log.warning("whether the reconciler is paused could not be read: %s", error)
         return False
     if found is not None:

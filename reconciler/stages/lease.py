@@ -8,6 +8,7 @@ then.
 import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 
 from reconciler.errors import AlreadyExists, ClusterError, Conflict, DeadlinePassed, Refused
 from reconciler.seams import Lease, LeaseRead, World
@@ -30,7 +31,7 @@ def take(world: World, name: str) -> Held:
     """The Lease, unless somebody holds it.
 
     Raises:
-        Unreachable: the API server does not answer; there is nothing for this run to do.
+        Unreachable, Refused: no answer, or one to nobody; there is nothing for this run to do.
     """
     try:
         read = world.cluster.lease(name)
@@ -41,6 +42,8 @@ def take(world: World, name: str) -> Held:
     except (Conflict, AlreadyExists):
         return Held(elsewhere="another run that was faster")
     except Refused as error:
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            raise
         _log.warning("going on without the Lease: %s", error)
         return Held()
 

@@ -52,6 +52,13 @@ def test_a_git_server_that_is_not_there_stops_no_workflow(shop: Shop, nowhere: i
     assert f"127.0.0.1:{nowhere}" in why, why
 
 
+def test_a_git_server_that_never_answers_leaves_time_for_the_workflows(shop: Shop) -> None:
+    """Contract 1, apply; I7: what hangs takes a part of the run's time, never all."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/shop.git"
+        _still_reconciles(shop, "--source-url", url, "--deadline", "8s")
+
+
 def test_a_repository_that_is_not_there_stops_no_workflow(shop: Shop, tmp_path: Path) -> None:
     """Contract 1, apply."""
     why = _still_reconciles(shop, "--source-url", (tmp_path / "no-repository").as_uri())
@@ -112,6 +119,7 @@ def test_wrong_credentials_are_told_with_what_to_look_at(
     file = kubeconfig(tmp_path / "there", api, "no-such-token-at-all")
     run = shop.run("--kubeconfig", str(file), "-n", shop.namespace)
     assert "the credentials are not accepted: look at the user of the kubeconfig" in _failed(run, 4)
+    assert run.of("WARNING") == []
     assert "no-such-token-at-all" not in run.log
 
 

@@ -196,6 +196,23 @@ def test_a_server_that_does_not_answer_for_the_lease_is_asked_nothing_else(shop:
     assert shop.gauge("run_exit_code") == 4.0
 
 
+@pytest.mark.parametrize(
+    "lease",
+    [
+        pytest.param("reconciler-default", id="by-the-lease"),
+        pytest.param(None, id="without-a-lease-by-the-pause"),
+    ],
+)
+def test_credentials_that_are_not_accepted_are_told_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture, lease: str | None
+) -> None:
+    """Contract 7: exit 4 at the first answer; no other would be better."""
+    shop.server.interceptor = Meets(lambda _: True, lambda: refusal(401))
+    assert shop.run(lease_name=lease).exit_code is ExitCode.CLUSTER
+    assert len(shop.asked()) == 1
+    assert len(caplog.records) == 1
+
+
 # --- source -----------------------------------------------------------------------------------
 
 
