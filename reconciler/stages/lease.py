@@ -38,9 +38,10 @@ def take(world: World, name: str) -> Held:
         holder = _holder(world, read)
         if holder:
             return Held(elsewhere=holder)
-        return Held(ours=world.cluster.write_lease(_mine(world, name, read)))
-    except (Conflict, AlreadyExists):
-        return Held(elsewhere="another run that was faster")
+        try:
+            return Held(ours=world.cluster.write_lease(_mine(world, name, read)))
+        except (Conflict, AlreadyExists):
+            return _faster(world, name)
     except Refused as error:
         if error.status == HTTPStatus.UNAUTHORIZED:
             raise
@@ -56,6 +57,14 @@ def release(world: World, lease: Lease) -> None:
         )
     except (ClusterError, DeadlinePassed) as error:
         _log.info("the Lease was not released and expires by itself: %s", error)
+
+
+def _faster(world: World, name: str) -> Held:
+    """Who was: another run, or this one, when the answer to its own write was lost."""
+    lease = world.cluster.lease(name).lease
+    if lease is not None and lease.holder == world.identity:
+        return Held(ours=lease)
+    return Held(elsewhere=lease.holder if lease and lease.holder else "a run that was faster")
 
 
 def _holder(world: World, read: LeaseRead) -> str:
