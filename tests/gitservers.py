@@ -32,6 +32,8 @@ _PATIENCE = 15.0  # seconds until an sshd listens
 _NOBODY = (
     65534  # who serves ssh where root runs the tests: an sshd of root's needs an installed one
 )
+# The sshd ends when its stdin does, however pytest ends.
+_WHILE_WATCHED = '"$@" & read -r _; kill $!; wait $!'
 _COMMITTED = "2026-01-02T03:04:05Z"
 IDENTITY: Mapping[str, str] = {
     "GIT_AUTHOR_NAME": "Dana",
@@ -337,8 +339,9 @@ def _sshd(folder: Path, port: int) -> Iterator[None]:
     log = folder / "log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [str(program), "-D", "-e", "-f", str(folder / "config")],
+            ["sh", "-c", _WHILE_WATCHED, "sh", program, "-D", "-e", "-f", folder / "config"],
             env=environment,
+            stdin=subprocess.PIPE,
             stderr=said,
             user=_NOBODY if root else None,
             group=_NOBODY if root else None,
@@ -348,8 +351,7 @@ def _sshd(folder: Path, port: int) -> Iterator[None]:
         _listens(process, port, log)
         yield
     finally:
-        process.terminate()
-        process.wait()
+        process.communicate()
 
 
 def _listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
