@@ -168,7 +168,7 @@ class ConfigMap:
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """Which object an apply may meet: none (`new`), or exactly this one."""
+    """Which object a write may meet: none (`new`), or exactly this one."""
 
     uid: str = ""
     version: str = ""
@@ -236,6 +236,15 @@ class Cluster(Protocol):
         self, body: Mapping[str, Any], precondition: Precondition, *, dry_run: bool = False
     ) -> WorkflowExecution:
         """Server-side apply, field manager `reconciler`, forced. Raises Conflict."""
+
+    def cancel_workflow(self, namespace: str, name: str, known: Precondition) -> None:
+        """Sets `spec.cancel` on exactly this one, field manager `reconciler-replace`.
+
+        Gone is fine. Raises Conflict.
+        """
+
+    def delete_workflow(self, namespace: str, name: str, known: Precondition) -> None:
+        """Exactly this one, in the background. Gone is fine. Raises Conflict."""
 
     def create_record(self, record: WorkflowRecord) -> WorkflowRecord:
         """Without status, which the server drops. Raises AlreadyExists."""

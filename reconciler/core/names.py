@@ -11,6 +11,7 @@ WORKFLOW_LABEL = "kubernaut.ai/workflow"
 STEP_LABEL = "kubernaut.ai/step"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGER = "reconciler"
+REPLACER = "reconciler-replace"  # of the one field that git does not state: cancel, by Replace
 SOURCE_LABEL = "kubernaut.ai/source"
 
 NOT_AFTER = "kubernaut.ai/not-after"

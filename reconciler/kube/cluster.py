@@ -165,6 +165,19 @@ class KubeCluster:
         request = requests.apply_workflow(body, precondition, dry_run=dry_run)
         return self._write(WorkflowExecution, request)
 
+    def cancel_workflow(self, namespace: str, name: str, known: Precondition) -> None:
+        try:
+            self._calls.make(requests.workflow_cancellation(namespace, name, known), codec.read)
+        except Missing:
+            return
+
+    def delete_workflow(self, namespace: str, name: str, known: Precondition) -> None:
+        """What comes back says nothing: a Status, or with finalizers the object."""
+        try:
+            self._calls.make(requests.workflow_deletion(namespace, name, known), codec.nothing)
+        except Missing:
+            return
+
     def create_record(self, record: WorkflowRecord) -> WorkflowRecord:
         body = {key: value for key, value in record.wire().items() if key != "status"}
         namespace = record.metadata.namespace

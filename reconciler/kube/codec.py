@@ -42,6 +42,11 @@ def read(request: Request, response: Response) -> Json:
     return _body(request, response, (resource.api_version, resource.kind))
 
 
+def nothing(request: Request, response: Response) -> None:
+    """Of an answer whose code says it all."""
+    del request, response
+
+
 def read_page(request: Request, response: Response) -> tuple[list[Json], str]:
     """The items of a page, and the token of the next one, empty on the last."""
     kind = (

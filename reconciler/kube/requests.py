@@ -14,7 +14,13 @@ from pydantic_core import to_json
 
 from reconciler.core.api import CHILD_GROUP, VERSION, WORKFLOW_GROUP, Metadata
 from reconciler.core.facts import Child
-from reconciler.core.names import MANAGER, SOURCE_LABEL, WORKFLOW_LABEL, workflow_label
+from reconciler.core.names import (
+    MANAGER,
+    REPLACER,
+    SOURCE_LABEL,
+    WORKFLOW_LABEL,
+    workflow_label,
+)
 from reconciler.seams import Precondition, Scope
 
 PAGE = 1000  # objects a page: 50,000 children are never in memory as JSON at once
@@ -82,6 +88,7 @@ EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 
 # The field manager is told on every write: without it the server takes the user agent.
 _STRICT = (("fieldManager", MANAGER), ("fieldValidation", "Strict"))
+_AS_REPLACER = (("fieldManager", REPLACER), ("fieldValidation", "Strict"))
 
 OURS = (WORKFLOWS, RECORDS, CHILDREN)
 
@@ -240,9 +247,11 @@ def update(target: Target, body: Mapping[str, Any]) -> Request:
     return Request(Verb.UPDATE, target, _STRICT, to_json(body), JSON)
 
 
-def patch(target: Target, body: Mapping[str, Any]) -> Request:
+def patch(
+    target: Target, body: Mapping[str, Any], query: tuple[tuple[str, str], ...] = _STRICT
+) -> Request:
     """A merge patch; uid and resourceVersion in its metadata are preconditions."""
-    return Request(Verb.PATCH, target, _STRICT, to_json(body), _MERGE_PATCH)
+    return Request(Verb.PATCH, target, query, to_json(body), _MERGE_PATCH)
 
 
 def apply(
@@ -294,6 +303,23 @@ def cancellation(child: Child) -> Request:
     """Sets `cancelRequested` on exactly this child."""
     body = {"metadata": {"uid": child.uid}, "spec": {"cancelRequested": True}}
     return patch(Target(CHILDREN, child.namespace, child.name), body)
+
+
+def workflow_cancellation(namespace: str, name: str, known: Precondition) -> Request:
+    """Sets `cancel` on exactly this workflow, as it was read.
+
+    By a manager of its own: an apply that does not state `cancel` leaves it as it is then.
+    """
+    body = {
+        "metadata": {"uid": known.uid, "resourceVersion": known.version},
+        "spec": {"cancel": True},
+    }
+    return patch(Target(WORKFLOWS, namespace, name), body, _AS_REPLACER)
+
+
+def workflow_deletion(namespace: str, name: str, known: Precondition) -> Request:
+    """Deletes exactly this workflow, as it was read."""
+    return delete(Target(WORKFLOWS, namespace, name), uid=known.uid, version=known.version)
 
 
 def apply_workflow(

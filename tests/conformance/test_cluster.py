@@ -142,6 +142,55 @@ def test_a_dry_run_is_answered_and_stores_nothing(cluster: KubeCluster, server: 
     assert cluster.workflow(server.namespace, "one") is None
 
 
+def test_exactly_the_workflow_that_was_read_is_cancelled(
+    cluster: KubeCluster, server: Server
+) -> None:
+    """Contract 5, Replace: merge patch with uid and resourceVersion, a field manager of its own."""
+    first = applied(cluster, server).metadata
+    read = Precondition(first.uid, first.resource_version)
+    for other in (replace(read, uid="another"), replace(read, version="1")):
+        with pytest.raises(Conflict):
+            cluster.cancel_workflow(server.namespace, "one", other)
+    cluster.cancel_workflow(server.namespace, "gone", read)
+    cluster.cancel_workflow(server.namespace, "one", read)
+    stored = server.get(WORKFLOWS, "one")
+    assert stored.body["spec"]["cancel"] is True
+    assert stored.meta["resourceVersion"] != first.resource_version
+    managers = {each["manager"] for each in stored.meta["managedFields"]}
+    assert managers == {"reconciler", "reconciler-replace"}
+    with pytest.raises(Conflict):
+        cluster.cancel_workflow(server.namespace, "one", read)
+
+
+def test_a_cancel_that_is_not_gits_survives_an_apply_that_does_not_state_it(
+    cluster: KubeCluster, server: Server
+) -> None:
+    """Contract 5: absent in git: left out, so that what others set stays."""
+    first = applied(cluster, server).metadata
+    read = Precondition(first.uid, first.resource_version)
+    cluster.cancel_workflow(server.namespace, "one", read)
+    version = server.get(WORKFLOWS, "one").meta["resourceVersion"]
+    body = workflow("one", {"namespace": server.namespace}, suspend=True)
+    cluster.apply_workflow(body, replace(read, version=version))
+    spec = server.get(WORKFLOWS, "one").body["spec"]
+    assert (spec["cancel"], spec["suspend"]) == (True, True)
+
+
+def test_exactly_the_workflow_that_was_read_is_deleted(
+    cluster: KubeCluster, server: Server
+) -> None:
+    """Contract 5: one DELETE each with uid and resourceVersion; gone is fine."""
+    first = applied(cluster, server).metadata
+    read = Precondition(first.uid, first.resource_version)
+    for other in (replace(read, uid="another"), replace(read, version="1")):
+        with pytest.raises(Conflict):
+            cluster.delete_workflow(server.namespace, "one", other)
+    assert server.get(WORKFLOWS, "one").status == 200
+    for _ in range(2):
+        cluster.delete_workflow(server.namespace, "one", read)
+    assert server.get(WORKFLOWS, "one").status == 404
+
+
 def test_a_status_is_written_once_per_version(cluster: KubeCluster, server: Server) -> None:
     """Contract 1, reserve."""
     read = applied(cluster, server)

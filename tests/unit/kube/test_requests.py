@@ -187,6 +187,26 @@ def test_a_cancellation_says_nothing_but_which_child() -> None:
     assert request.content_type == "application/merge-patch+json"
 
 
+def test_a_cancellation_by_replace_is_of_exactly_one_version_and_not_gits() -> None:
+    """Contract 5: merge patch with uid and resourceVersion, field manager reconciler-replace."""
+    request = requests.workflow_cancellation("shop", "one", Precondition("u", "7"))
+    assert from_json(request.body) == {
+        "metadata": {"uid": "u", "resourceVersion": "7"},
+        "spec": {"cancel": True},
+    }
+    assert (request.method, dict(request.query)["fieldManager"]) == ("PATCH", "reconciler-replace")
+    assert request.content_type == "application/merge-patch+json"
+
+
+def test_a_deletion_is_of_exactly_one_version_and_in_the_background() -> None:
+    """Contract 5: one DELETE each with uid and resourceVersion."""
+    request = requests.workflow_deletion("shop", "one", Precondition("u", "7"))
+    assert request.path.endswith("/namespaces/shop/workflowexecutions/one")
+    options = from_json(request.body)
+    assert options["preconditions"] == {"uid": "u", "resourceVersion": "7"}
+    assert options["propagationPolicy"] == "Background"
+
+
 @pytest.mark.parametrize(
     ("precondition", "known"),
     [
