@@ -224,7 +224,7 @@ class Runs(RuleBasedStateMachine):
         if there.name not in self.world.children:
             self.world.children[there.name] = self.strangers[there.name] = there
 
-    @rule(seconds=st.sampled_from([1, 10, 30, 61, 700]))
+    @rule(seconds=st.sampled_from([1, 10, 30, 61, 700, 4000]))
     def wait(self, seconds: int) -> None:
         self.world.now += timedelta(seconds=seconds)
 

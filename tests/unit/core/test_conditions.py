@@ -65,6 +65,13 @@ CYCLE = workflow(step("a", depends_on=("b",)), step("b", depends_on=("a",)))
             "Executing",
             id="suspended-and-a-child-on-its-way-out",
         ),
+        pytest.param(
+            edited(after(workflow(step(retries=1)), child("a", "Failed")), suspend=True),
+            (child("a", "Failed"),),
+            RUNNING,
+            "Executing",
+            id="suspended-and-a-retry-is-left",
+        ),
         pytest.param(GATED, (), WAITING, "AwaitingApproval", id="awaiting-approval"),
         pytest.param(
             workflow(*GATED.spec.workflow_definition.steps, step("b", depends_on=("a",))),

@@ -9,6 +9,7 @@ from reconciler.core.status import refused
 from tests.builders import (
     FactsFields,
     after,
+    approved,
     at,
     carried_out,
     child,
@@ -39,6 +40,13 @@ def test_a_first_sight_plans_and_reserves_in_one_write() -> None:
     assert (reserved.status, reserved.attempt, reserved.reserved_at) == ("Pending", 0, at())
     assert (reserved.execution_ref, reserved.execution_uid) == (child().name, "")
     assert [each.result for each in decision.create] == [reserved]
+
+
+def test_results_stand_in_plan_order_whenever_they_began() -> None:
+    """Contract 2: stepResults in plan order."""
+    seen = after(workflow(step("a"), step("b", requires_approval=True), step("c")))
+    seen = after(edited(seen, approvals=approved("b")), child("a", "Running"), child("c"))
+    assert [each.step_name for each in seen.status.step_results] == ["a", "b", "c"]
 
 
 def test_everything_that_is_created_was_reserved_by_the_same_decision() -> None:
@@ -231,6 +239,14 @@ def test_a_cancel_while_a_failed_workflow_drains_stops_its_children() -> None:
     assert (decision.status.phase, _stopped(decision)) == ("Failed", [("b", 0)])
 
 
+def test_nothing_starts_in_the_run_that_finds_the_workflow_out_of_time() -> None:
+    """Contract 4, Phase: what became ready in the same run stays unstarted."""
+    seen = after(workflow(*CHAIN, timeout="1h"))
+    decision = decide_again(seen, child("a", "Completed"), now=at(hours=1))
+    assert (decision.status.phase, steps_created(decision)) == ("Failed", [])
+    assert [each.step_name for each in decision.status.step_results] == ["a"]
+
+
 def test_taking_a_cancel_back_is_too_late() -> None:
     """Contract 4: a terminal phase never changes."""
     seen = after(edited(after(workflow(*CHAIN)), cancel=True), child("a", "Running"))
@@ -258,6 +274,13 @@ def test_a_step_that_timed_out_asks_its_child_to_stop_and_holds_its_slot() -> No
     assert (result(decision).status, _stopped(decision)) == ("Failed", [("a", 0)])
     assert (decision.status.phase, decision.status.active_steps) == ("Failed", 1)
     assert not decision.status.settled
+
+
+def test_a_step_that_timed_out_and_is_retried_asks_its_child_to_stop() -> None:
+    """Contract 4: the next attempt waits until this one has ended."""
+    seen = after(workflow(step(retries=1)))
+    decision = decide_again(seen, child("a", "Running", started=at()), now=at(hours=1))
+    assert (result(decision).status, _stopped(decision)) == ("Retrying", [("a", 0)])
 
 
 def test_deleting_a_stubborn_child_frees_its_slot_and_changes_no_result() -> None:

@@ -130,6 +130,8 @@ def test_a_reservation_holds_a_slot_until_its_child_takes_it_over() -> None:
     assert slots_held(before, rollup(before)) == 2
     half = facts(seen, child("a"))
     assert slots_held(half, rollup(half)) == 2
+    recorded = {each.step_name: each for each in seen.status.step_results}
+    assert [each.step_name for each in unmade(half, recorded)] == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,12 @@ def test_no_child_is_unattended_by_a_nodes_clock() -> None:
             id="not-before-its-dependencies-are-completed",
         ),
         pytest.param(
+            workflow(step("a"), step("b", depends_on=("a",), requires_approval=True)),
+            (child("a", "Failed"),),
+            (),
+            id="not-behind-a-failed-dependency",
+        ),
+        pytest.param(
             workflow(step("a", requires_approval=True)),
             (child("a", "Running"),),
             (),

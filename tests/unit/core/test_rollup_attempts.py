@@ -222,6 +222,13 @@ def test_a_late_attempt_uses_up_no_retry() -> None:
     assert (result(seen).status, result(seen).attempt) == ("Failed", 2)
 
 
+def test_a_late_attempt_is_followed_though_the_one_before_it_is_gone() -> None:
+    """Contract 2: whoever deletes the first late child, the second was not made either."""
+    seen = after(workflow(step()), child("a", "Failed", reason="Late"))
+    found = result(decide_again(seen, child("a", "Failed", 1, reason="Late")))
+    assert (found.status, found.attempt) == ("Pending", 2)
+
+
 def test_a_late_attempt_lengthens_no_backoff() -> None:
     """Contract 4: the first failure waits 30 s, though it was the second attempt."""
     late = child("a", "Failed", reason="Late")
