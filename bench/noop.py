@@ -249,11 +249,9 @@ def _begin(server: _Server, child: dict[str, dict[str, str]]) -> None:
 
 
 def _reconcile() -> None:
-    subprocess.run(
-        [sys.executable, "-m", "reconciler", "run", "-n", NAMESPACE],
-        check=True,
-        stderr=subprocess.DEVNULL,
-    )
+    run = [sys.executable, "-m", "reconciler", "run", "-n", NAMESPACE]
+    done = subprocess.run(run, check=False, stderr=subprocess.PIPE, text=True)
+    _expect(done.returncode == 0, done.stderr)
 
 
 def _expect(holds: bool, complaint: str) -> None:  # noqa: FBT001 - as assert, which -O would drop
