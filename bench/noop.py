@@ -70,7 +70,11 @@ def _round() -> tuple[float, float]:
 
 def _side(name: str) -> float:
     done = subprocess.run(
-        [sys.executable, __file__, name], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, __file__, name],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},  # what is measured is this checkout
+        stdout=subprocess.PIPE,
+        text=True,
     )
     return float(done.stdout)
 
@@ -250,7 +254,7 @@ def _begin(server: _Server, child: dict[str, dict[str, str]]) -> None:
 
 def _reconcile() -> None:
     run = [sys.executable, "-m", "reconciler", "run", "-n", NAMESPACE]
-    done = subprocess.run(run, check=False, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(run, check=False, cwd=_ROOT, stderr=subprocess.PIPE, text=True)
     _expect(done.returncode == 0, done.stderr)
 
 
