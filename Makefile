@@ -115,6 +115,10 @@ test-apiserver: setup ## the tests on a real control plane (its first build take
 	@test -n "$${RECONCILER_TEST_KUBECONFIG:-}" || hack/cluster build
 	@$(BIN)/python -m pytest -q --timeout 300 -m apiserver
 
+.PHONY: soak
+soak: setup ## runs that are killed 100 times, and the server twice; 3 to 6 minutes
+	@hack/cluster run -- $(BIN)/python -m tests.soak
+
 .PHONY: clean
 clean: ## remove what was made here: environment, caches, builds
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
