@@ -92,11 +92,24 @@ _SOURCE = Group(
         ),
         Flag(
             "first-run",
-            "what a source that is new to the cluster does with its documents",
-            read.one_of("run", later=("record",)),
+            "documents of a source that is new to the cluster: run, or record them as having run",
+            read.one_of("run", "record"),
             default="run",
-            metavar="run",
+            metavar="WORD",
         ),
+        Flag(
+            "adopt",
+            "take over workflows of a document's name that are not of this source",
+            kind=Kind.SWITCH,
+            default=False,
+        ),
+        Flag(
+            "prune",
+            "delete settled runs whose document left the repository; --dry-run shows which",
+            kind=Kind.SWITCH,
+            default=False,
+        ),
+        Flag("no-prune", "delete none of them", kind=Kind.SWITCH, default=False),
     ),
 )
 
@@ -240,11 +253,8 @@ _TELL = Group(
 LATER = (
     Flag("allowed-signers", "", metavar="FILE"),
     Flag("gpg-keyring", "", metavar="FILE"),
-    Flag("adopt", "", kind=Kind.SWITCH, default=False),
-    Flag("prune", "", kind=Kind.SWITCH, default=False),
     Flag("cluster", "", metavar="NAME"),
 )
-_OFF_ANYWAY = (Flag("no-prune", "", kind=Kind.SWITCH, default=False),)
 
 RUN = Command(
     prog="reconciler run",
@@ -253,7 +263,7 @@ RUN = Command(
         "kept in memory or on disk for the next one."
     ),
     groups=(_SOURCE, _GIT, _CLUSTER, _RUN, _TELL),
-    hidden=(*LATER, *_OFF_ANYWAY),
+    hidden=LATER,
     alternatives=(
         ("namespace", "all_namespaces"),
         ("lease_name", "no_lease"),

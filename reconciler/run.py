@@ -128,7 +128,9 @@ def _source(
 def _documents(settings: Settings, view: SourceView, applied: Applied) -> Documents | None:
     if view.idle or view.committed_at is None:
         return None
-    return Documents(settings.source_ref, view.commit, view.committed_at, applied.results)
+    return Documents(
+        settings.source_ref, view.commit, view.committed_at, applied.results, applied.deleted
+    )
 
 
 # --- stages 5 to 8: the workflows --------------------------------------------------------------
@@ -196,6 +198,9 @@ def _source_settings(settings: Settings) -> SourceSettings:
         state_namespace=settings.state_namespace,
         release=version(),
         moved=settings.source_moved,
+        record=settings.first_run == "record",
+        adopt=settings.adopt,
+        prune=settings.prune,
     )
 
 

@@ -19,6 +19,8 @@ _ANY = ("https", "ssh", "file", "http")
 _BELONGS_TO: Mapping[str, tuple[str, ...]] = {
     "source_path": _ANY,
     "source_moved": _ANY,
+    "adopt": _ANY,
+    "prune": _ANY,
     "git_ssh_key": ("ssh",),
     "git_known_hosts": ("ssh",),
     "git_username_file": ("https", "http"),
@@ -47,7 +49,9 @@ class Settings:
     git_token_file: Path | None = None
     git_ca_file: Path | None = None
 
-    first_run: Literal["run"] = "run"
+    first_run: Literal["run", "record"] = "run"
+    adopt: bool = False
+    prune: bool = False
 
     kubeconfig: Path | None = None
     context: str | None = None
@@ -105,6 +109,9 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
         source_paths=tuple(dict.fromkeys(path for path in values.source_path if path)),
         source_name=values.source_name,
         source_moved=values.source_moved,
+        first_run=values.first_run,
+        adopt=values.adopt,
+        prune=values.prune and not values.no_prune,
         git_ssh_key=values.git_ssh_key,
         git_known_hosts=values.git_known_hosts,
         git_username_file=values.git_username_file,

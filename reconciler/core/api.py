@@ -82,6 +82,14 @@ def _instant(text: str) -> datetime:
     return whole_seconds(datetime.fromisoformat(text))
 
 
+def instant_or_none(text: str) -> datetime | None:
+    """What was written as a time; None, and so nobody knows, where it is none."""
+    try:
+        return _instant(text)
+    except ValueError:
+        return None
+
+
 def empty(value: object) -> bool:
     """Whether a field that is empty by default is left out of what we send."""
     return not value

@@ -17,6 +17,7 @@ from reconciler.core.records import CONTROLS_HASH, DEFINITION, SPEC_HASH
 
 COMMIT = "kubernaut.ai/commit"
 FENCE = "kubernaut.ai/fence"
+TTL = "kubernaut.ai/ttl-seconds"  # of the spec, so that metadata alone says whose end to look at
 
 Json = dict[str, object]
 
@@ -52,6 +53,15 @@ def whole(definition: Definition, origin: Origin) -> Json:
     }
 
 
+def adopting(definition: Definition, origin: Origin, *, settled: bool) -> Json:
+    """The whole document over a run that states the same; of a settled one nothing may change."""
+    body = whole(definition, origin)
+    if not settled:
+        return body
+    spec = {key: each for key, each in definition.spec.items() if key not in CONTROLS}
+    return {**body, "spec": spec}
+
+
 def steering(raw: Mapping[str, object], definition: Definition, origin: Origin) -> Json:
     """What we own of a started object, with the controls as the document states them.
 
@@ -80,8 +90,10 @@ def touching(raw: Mapping[str, object], origin: Origin, fence: str) -> Json | No
 
 
 def _annotations(definition: Definition, origin: Origin) -> dict[str, str]:
+    ttl = definition.model.ttl_seconds_after_settled
     return {
         **origin.annotations,
+        **({TTL: str(ttl)} if ttl is not None else {}),
         "kubernaut.ai/path": definition.path,
         "kubernaut.ai/blob": definition.blob,
         DEFINITION: definition.name,

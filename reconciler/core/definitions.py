@@ -14,12 +14,15 @@ from typing import Literal
 
 from reconciler.core.api import WorkflowSpec
 from reconciler.core.envelope import (
+    DEFAULT_HISTORY,
     DEFINITION,
     EXECUTION,
     KINDS,
     RERUN,
     RUN_POLICY,
+    concurrency,
     envelope_findings,
+    history,
     mapping,
     text,
 )
@@ -83,7 +86,8 @@ class Definition:
     model: WorkflowSpec
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
-    concurrency: Literal["Queue"] = "Queue"
+    concurrency: Literal["Queue", "Replace"] = "Queue"
+    history: int = DEFAULT_HISTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ def _definition(
 ) -> Definition:
     """The definition of a document in which nothing was found."""
     value = mapping(document.value)
+    policy = mapping(mapping(value["spec"]).get(RUN_POLICY))
     metadata = mapping(value["metadata"])
     annotations = _strings(metadata.get("annotations"))
     name = text(metadata["name"])
@@ -201,6 +206,8 @@ def _definition(
         model=model,
         annotations=annotations,
         labels=_strings(metadata.get("labels")),
+        concurrency=concurrency(policy),
+        history=history(policy),
     )
 
 

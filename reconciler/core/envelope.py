@@ -17,6 +17,9 @@ EXECUTION: Literal["WorkflowExecution"] = "WorkflowExecution"
 KINDS = (DEFINITION, EXECUTION)
 RERUN = "kubernaut.ai/rerun"
 RUN_POLICY = "runPolicy"
+CONCURRENCY = ("Queue", "Replace")
+DEFAULT_HISTORY = 3
+MAX_HISTORY = 100
 
 _OURS = "kubernaut.ai/"
 _UNSUPPORTED = "NotSupported"
@@ -52,7 +55,6 @@ def envelope_findings(value: object, namespace: str | None) -> tuple[Finding, ..
         *_outermost(value),
         *(_metadata(metadata, namespace) if isinstance(metadata, Mapping) else ()),
         *(_run_policy(value) if value["kind"] == DEFINITION else ()),
-        *_not_yet(mapping(value.get("spec"))),
     )
 
 
@@ -176,11 +178,11 @@ def _entries(value: object, path: str) -> Iterator[tuple[str, str | None, object
         yield path, None, value
 
 
-# --- features that a later release brings ---------------------------------------------------
+# --- the run policy -------------------------------------------------------------------------
 
 
 def _run_policy(value: Mapping[str, object]) -> Iterator[Finding]:
-    """How the runs of a definition follow each other: Queue, for now."""
+    """How the runs of a definition follow each other, and how many of them stay."""
     spec = mapping(value.get("spec"))
     if RUN_POLICY not in spec:
         return
@@ -189,35 +191,32 @@ def _run_policy(value: Mapping[str, object]) -> Iterator[Finding]:
         yield Finding(path, f"{RUN_POLICY} must be a mapping", INVALID)
     for key, stated in mapping(spec[RUN_POLICY]).items():
         where = f"{path}.{printable(key)}"
-        if key == "concurrency" and stated == "Queue":
-            continue
-        if key == "concurrency" and stated == "Replace":
-            yield Finding(
-                where,
-                "runPolicy.concurrency: Replace is not supported yet, only Queue is: the current "
-                "content waits until the run before it is settled",
-                _UNSUPPORTED,
-            )
-        elif key == "concurrency":
-            yield Finding(where, "runPolicy.concurrency must be Queue", INVALID)
+        if key == "concurrency":
+            if stated not in CONCURRENCY:
+                yield Finding(where, "runPolicy.concurrency must be Queue or Replace", INVALID)
         elif key == "history":
-            yield Finding(
-                where,
-                "runPolicy.history is not supported yet: no run is deleted; leave it out",
-                _UNSUPPORTED,
-            )
+            if type(stated) is not int or not 0 <= stated <= MAX_HISTORY:
+                yield Finding(
+                    where,
+                    f"runPolicy.history must be a whole number from 0 to {MAX_HISTORY}: how many "
+                    "settled runs of older contents stay",
+                    INVALID,
+                )
         else:
             yield Finding(
                 where,
-                f"runPolicy.{printable(key)} is no field that is known here; known is concurrency",
+                f"runPolicy.{printable(key)} is no field that is known here; known are "
+                "concurrency and history",
                 INVALID,
             )
 
 
-def _not_yet(spec: Mapping[str, object]) -> Iterator[Finding]:
-    if "ttlSecondsAfterSettled" in spec:
-        yield Finding(
-            "spec.ttlSecondsAfterSettled",
-            "ttlSecondsAfterSettled is not supported yet: no run is deleted; leave it out",
-            _UNSUPPORTED,
-        )
+def concurrency(policy: Mapping[str, object]) -> Literal["Queue", "Replace"]:
+    """Of a policy in which nothing was found."""
+    return "Replace" if policy.get("concurrency") == "Replace" else "Queue"
+
+
+def history(policy: Mapping[str, object]) -> int:
+    """Of a policy in which nothing was found."""
+    stated = policy.get("history", DEFAULT_HISTORY)
+    return stated if isinstance(stated, int) else DEFAULT_HISTORY

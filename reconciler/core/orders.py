@@ -14,11 +14,21 @@ from reconciler.core.verdicts import Todo, Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """A workflow as it was read before the fence; what is done to it is done to exactly this."""
+
+    key: Key
+    uid: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One document, what it calls for, and its object as it was read before the fence.
 
-    `uid` is the object's, empty where there is none. `queued`: older runs of it are at work.
-    `unanswered`: what was sent for it may still land.
+    `uid` is the object's, empty where there is none. `queued`: older runs of it are at work;
+    `replaces` are those of them that are still to be asked to end. `unanswered`: what was sent for
+    it may still land.
     """
 
     definition: Definition
@@ -26,6 +36,7 @@ class Order:
     raw: Mapping[str, object] | None = None
     uid: str = ""
     queued: bool = False
+    replaces: tuple[Sighting, ...] = ()
     unanswered: bool = False
 
     @property
@@ -35,7 +46,12 @@ class Order:
 
     @property
     def sends(self) -> bool:
-        return self.verdict.todo in (Todo.MAKE, Todo.REPLACE, Todo.STEER)
+        return self.verdict.todo in (Todo.MAKE, Todo.REPLACE, Todo.STEER, Todo.ADOPT)
+
+    @property
+    def asks(self) -> tuple[Sighting, ...]:
+        """The older runs to ask to end; none when the run that is to follow them is not there."""
+        return self.replaces if self.result is DocumentResult.QUEUED else ()
 
     @property
     def result(self) -> DocumentResult:

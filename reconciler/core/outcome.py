@@ -41,6 +41,14 @@ class DocumentResult(StrEnum):
     NOT_REACHED = "not-reached"
 
 
+class Rule(StrEnum):
+    """Why a run is deleted (I8); nothing else deletes one."""
+
+    PRUNE = "prune"
+    HISTORY = "history"
+    TTL = "ttl"
+
+
 class CreationError(StrEnum):
     """Why a child was not created. The first two are final, after the others it is tried again."""
 
@@ -63,12 +71,13 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What reading the source told."""
+    """What reading the source told, and how many runs it deleted."""
 
     ref: str
     commit: str
     committed_at: datetime
     results: Mapping[DocumentResult, int] = field(default_factory=dict)
+    deleted: Mapping[Rule, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,8 @@ class Outcome:
 def _told(documents: Documents | None) -> list[str]:
     if documents is None:
         return []
-    return [f"commit {documents.commit[:10]}", f"documents: {_counted(documents.results)}"]
+    gone = [f"deleted: {_counted(documents.deleted)}"] if any(documents.deleted.values()) else []
+    return [f"commit {documents.commit[:10]}", f"documents: {_counted(documents.results)}", *gone]
 
 
 def _done(work: Work) -> list[str]:
@@ -171,6 +181,8 @@ def _done(work: Work) -> list[str]:
     return [f"workflows: {_counted(work.phases)}", f"steps: {work.created} created{refused}"]
 
 
-def _counted(counts: Mapping[Phase, int] | Mapping[DocumentResult, int]) -> str:
+def _counted(
+    counts: Mapping[Phase, int] | Mapping[DocumentResult, int] | Mapping[Rule, int],
+) -> str:
     told = [f"{count} {name or 'new'}" for name, count in counts.items() if count]
     return ", ".join(told) or "none"

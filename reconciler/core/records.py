@@ -152,15 +152,44 @@ def intended(record: WorkflowRecord, definition: Definition, commit: str) -> Wor
     entry = entry_of(record, definition.content)
     if entry is not None and entry.state not in (RecordState.DROPPED, RecordState.INTENDED):
         return record
-    wanted = RecordEntry(
+    wanted = _new_entry(definition, RecordState.INTENDED, commit)
+    return _with(record, (wanted, *_others(record, definition.content)))
+
+
+def _new_entry(definition: Definition, state: RecordState, commit: str) -> RecordEntry:
+    return RecordEntry(
         content=definition.content,
-        state=RecordState.INTENDED,
+        state=state,
         run=definition.run,
         commit=commit,
         blob=definition.blob,
     )
-    rest = (each for each in record.status.contents if each.content != definition.content)
-    return _with(record, (wanted, *rest))
+
+
+def _others(record: WorkflowRecord, content: str) -> Iterable[RecordEntry]:
+    return (each for each in record.status.contents if each.content != content)
+
+
+def adopted(
+    record: WorkflowRecord, definition: Definition, commit: str, uid: str
+) -> WorkflowRecord:
+    """The record before a run is taken over that started elsewhere: it is this content's run."""
+    record = superseded(record, definition.content)
+    entry = _new_entry(definition, RecordState.CREATED, commit).model_copy(update={"uid": uid})
+    stands = entry_of(record, definition.content)
+    if stands is not None and stands.state is RecordState.CREATED:
+        return record
+    return _with(record, (entry, *_others(record, definition.content)))
+
+
+def recorded(record: WorkflowRecord, definition: Definition, commit: str) -> WorkflowRecord:
+    """The record of a source that is new to the cluster: this content counts as run."""
+    record = superseded(record, definition.content)
+    stands = entry_of(record, definition.content)
+    if stands is not None and stands.state in (RecordState.CREATED, RecordState.RECORDED):
+        return record
+    entry = _new_entry(definition, RecordState.RECORDED, commit)
+    return _with(record, (entry, *_others(record, definition.content)))
 
 
 def superseded(record: WorkflowRecord, current: str = "") -> WorkflowRecord:

@@ -6,11 +6,17 @@ is the fence of a run's applies (contract 5). Decisions here are values: no I/O,
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from reconciler.core.api import Metadata, WorkflowExecution, WorkflowRecord, rfc3339
+from reconciler.core.api import (
+    Metadata,
+    WorkflowExecution,
+    WorkflowRecord,
+    instant_or_none,
+    rfc3339,
+)
 from reconciler.core.definitions import Definitions
 
 CHECKED_EVERY = timedelta(hours=1)  # how often a source that stands still is looked at again
@@ -23,7 +29,9 @@ class SourceSettings:
     """One source, as the flags state it. `namespace` None means all; `release` is our version.
 
     `paths` empty means the whole repository. The head lives in `state_namespace`. `moved` accepts
-    a head that names another URL or other paths.
+    a head that names another URL or other paths; `record` starts nothing of a source that is new
+    to the cluster; `adopt` takes over objects that are not of this source; `prune` deletes runs
+    whose document left git.
     """
 
     name: str
@@ -33,11 +41,14 @@ class SourceSettings:
     state_namespace: str = "default"
     release: str = ""
     moved: bool = False
+    record: bool = False
+    adopt: bool = False
+    prune: bool = False
 
     @property
     def flags(self) -> str:
         """Flags that change what is applied: with others a commit is applied anew."""
-        return f"namespace={self.namespace or '*'}"
+        return f"namespace={self.namespace or '*'}{',prune' if self.prune else ''}"
 
 
 # --- the head -------------------------------------------------------------------------------
@@ -46,6 +57,7 @@ class SourceSettings:
 class HeadState(StrEnum):
     """How far the commit in work came."""
 
+    RECORDING = "recording"  # of a source new to the cluster, which starts nothing until all is in
     APPLYING = "applying"  # fenced: an apply may still be on its way, now or in a run that sleeps
     REACHED = "reached"  # every apply was answered, and something is still to come
     WHOLE = "whole"  # nothing is left that this commit can change
@@ -107,15 +119,14 @@ class Head:
         )
 
     def closed(
-        self, settings: SourceSettings, commit: str, now: datetime, *, whole: bool
+        self, settings: SourceSettings, commit: str, now: datetime, state: HeadState
     ) -> "Head":
         """After the applies, or instead of them when there is nothing to send."""
-        head = replace(self.fenced(settings, commit, now), state=HeadState.REACHED)
-        if not whole:
+        head = replace(self.fenced(settings, commit, now), state=state)
+        if state is not HeadState.WHOLE:
             return head
         return replace(
             head,
-            state=HeadState.WHOLE,
             whole=commit,
             flags=settings.flags,
             release=settings.release,
@@ -159,18 +170,10 @@ def read_head(name: str, data: Mapping[str, str], uid: str, version: str) -> Hea
         whole=data["whole"],
         flags=data["flags"],
         release=data["version"],
-        checked=_instant(data["checked"]),
+        checked=instant_or_none(data["checked"]),
         uid=uid,
         version=version,
     )
-
-
-def _instant(written: str) -> datetime | None:
-    """None, and so due for a look, when nobody knows."""
-    try:
-        return datetime.strptime(written, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def _sorted(paths: Iterable[str]) -> tuple[str, ...]:
@@ -195,7 +198,8 @@ class SourceView:
     `idle`: the ref is at the whole commit and nothing is due; nothing else was read then.
     `due`: an hour has passed since the last look, so the records are looked after too.
     `objects` and `records` are by namespace and name. `unsettled` is read when an unfinished
-    fence or the hourly look asks for it. `invalid` counts the documents behind the problems.
+    fence or the hourly look asks for it, and `at` is the server's time of that list. `invalid`
+    counts the documents behind the problems. `elapsed` is how long the run had been at work.
     """
 
     settings: SourceSettings
@@ -210,6 +214,24 @@ class SourceView:
     objects: Mapping[Key, Metadata] = field(default_factory=lambda: MappingProxyType({}))
     records: Mapping[Key, WorkflowRecord] = field(default_factory=lambda: MappingProxyType({}))
     unsettled: tuple[WorkflowExecution, ...] = ()
+    at: datetime | None = None
+    elapsed: timedelta = timedelta(0)
+
+    @property
+    def recording(self) -> bool:
+        """The source is new to this cluster, and what it states counts as run."""
+        return self.settings.record and (self.head.new or self.head.state is HeadState.RECORDING)
+
+    @property
+    def retiring(self) -> bool:
+        """Whether deletions are due: of a new commit or with new flags, after a crash, hourly."""
+        stood = self.head.commit == self.commit and self.head.flags == self.settings.flags
+        return self.due or self.head.unfinished or not stood
+
+    @property
+    def began(self) -> datetime:
+        """When the run began, by the server's clock where that is known; whole seconds."""
+        return ((self.at or self.now) - self.elapsed).replace(microsecond=0)
 
     @property
     def first(self) -> bool:

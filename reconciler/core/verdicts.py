@@ -5,11 +5,19 @@ is left to the next run.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
 
-from reconciler.core.api import Metadata, Phase, RecordEntry, RecordState, WorkflowRecord
-from reconciler.core.definitions import Definition
+from reconciler.core.api import (
+    Metadata,
+    Phase,
+    RecordEntry,
+    RecordState,
+    WorkflowRecord,
+    instant_or_none,
+)
+from reconciler.core.definitions import CONTROLS, Definition
 from reconciler.core.envelope import mapping, text
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.outcome import DocumentResult
@@ -35,6 +43,22 @@ class Live:
     started: bool
     settled: bool
     deleting: bool
+    ended: datetime | None = None
+    spec: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def ttl(self) -> int | None:
+        """Seconds that it stays once it has settled; None: for ever."""
+        stated = self.spec.get("ttlSecondsAfterSettled")
+        return stated if isinstance(stated, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose objects a source's documents may speak of; `adopt`: also those of nobody or others."""
+
+    source: str
+    adopt: bool = False
 
 
 def live(raw: Mapping[str, object]) -> Live:
@@ -51,6 +75,8 @@ def live(raw: Mapping[str, object]) -> Live:
         started=phase not in (Phase.NEW, Phase.PENDING),
         settled=status.get("settled") is True,
         deleting=bool(metadata.get("deletionTimestamp")),
+        ended=instant_or_none(text(status.get("executionEndTime"))),
+        spec=mapping(raw.get("spec")),
     )
 
 
@@ -73,33 +99,48 @@ class Todo(Enum):
     MAKE = auto()  # no object: create it, and only create it
     REPLACE = auto()  # an object that has not started: the whole document over it
     STEER = auto()  # one that has: suspend, cancel and approvals alone
+    ADOPT = auto()  # one that has, is not of this source, and states what the document does
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a document calls for, what it counts as, and why, when somebody should hear of it.
 
-    `entry`: its content is to stand in the record as intended, if nothing better stands there.
+    `entry`: its content is to stand in the record like this, if nothing better stands there.
     """
 
     todo: Todo
     result: DocumentResult
     why: str = ""
-    entry: bool = False
+    entry: RecordState | None = None
 
 
 _LOOK = Verdict(Todo.LOOK, DocumentResult.NOT_REACHED)
 _LEAVES = Verdict(
     Todo.LEAVE, DocumentResult.NOT_REACHED, "its object is being deleted; it is looked at again"
 )
-_KEEP = Verdict(Todo.LEAVE, DocumentResult.UNCHANGED, entry=True)
+_KEEP = Verdict(Todo.LEAVE, DocumentResult.UNCHANGED, entry=RecordState.INTENDED)
 _UNCHANGED = Verdict(Todo.LEAVE, DocumentResult.UNCHANGED)
-_MAKE = Verdict(Todo.MAKE, DocumentResult.APPLIED, entry=True)
-_REPLACE = Verdict(Todo.REPLACE, DocumentResult.APPLIED, entry=True)
+_MAKE = Verdict(Todo.MAKE, DocumentResult.APPLIED, entry=RecordState.INTENDED)
+_REPLACE = Verdict(Todo.REPLACE, DocumentResult.APPLIED, entry=RecordState.INTENDED)
 _STEER = Verdict(Todo.STEER, DocumentResult.APPLIED)
+_ADOPT = Verdict(Todo.ADOPT, DocumentResult.APPLIED, entry=RecordState.CREATED)
+_RECORDED = Verdict(Todo.LEAVE, DocumentResult.RECORDED, entry=RecordState.RECORDED)
 _CHANGED = Verdict(
     Todo.LEAVE, DocumentResult.NOT_REACHED, "its object changed while it was read; looked at again"
 )
+
+
+def recorded(stands: Verdict, entry: RecordEntry | None) -> Verdict:
+    """The verdict while a source is entered that is new to the cluster: nothing of it starts.
+
+    A content that was created before, in a run that outlived its head, keeps its entry.
+    """
+    if entry is None or entry.state is not RecordState.CREATED:
+        return _RECORDED
+    if stands.todo in (Todo.MAKE, Todo.REPLACE, Todo.STEER, Todo.ADOPT):
+        return Verdict(Todo.LEAVE, DocumentResult.NOT_REACHED, "what is new is entered first")
+    return stands
 
 
 def verdict(definition: Definition, entry: RecordEntry | None, meta: Metadata | None) -> Verdict:
@@ -153,18 +194,35 @@ def looked(
     entry: RecordEntry | None,
     meta: Metadata | None,
     seen: Live | None,
-    source: str,
+    claim: Claim,
 ) -> Verdict:
     """The verdict once the object was read whole; `meta` is what was listed of it, if anything."""
     if meta is not None and (seen is None or seen.uid != meta.uid):
         return _CHANGED
-    if meta is None and entry is not None and running(entry):
-        if seen is None or seen.uid != entry.uid:
-            return already_ran(why_over(entry))
-        return _seen(definition, seen)
+    made = entry if meta is None and entry and entry.state is RecordState.CREATED else None
+    if made and (seen is None or seen.uid != made.uid):
+        return already_ran(why_over(made))
     if seen is None:
         return _MAKE  # intended and no object: none was ever planned
-    return _seen(definition, seen) if seen.source == source else name_taken(definition, seen)
+    if seen.source == claim.source or (made and not claim.adopt):
+        return _seen(definition, seen)
+    return _foreign(definition, seen) if claim.adopt else name_taken(definition, seen)
+
+
+def _foreign(definition: Definition, seen: Live) -> Verdict:
+    """An object that is to become ours. One that has started keeps its spec, or it is not taken."""
+    if seen.deleting:
+        return _LEAVES
+    if not (seen.started or seen.settled):
+        return _REPLACE
+    if _content(seen.spec) == _content(definition.spec):
+        return _ADOPT
+    taken = name_taken(definition, seen)
+    return replace(taken, why=f"{taken.why}. It has started with another spec: --adopt leaves it")
+
+
+def _content(spec: Mapping[str, object]) -> Mapping[str, object]:
+    return {key: each for key, each in spec.items() if key not in CONTROLS}
 
 
 def _seen(definition: Definition, seen: Live) -> Verdict:
@@ -220,7 +278,7 @@ def _taken(definition: Definition, owner: str) -> Verdict:
         DocumentResult.NAME_TAKEN,
         f"the name {definition.run} is taken by a WorkflowExecution {owner}; that one is left "
         "alone: give this document another name",
-        entry=True,
+        entry=RecordState.INTENDED,
     )
 
 

@@ -1,38 +1,51 @@
-"""Stage 3: records, then the fence, then the applies, then `whole` (contract 5).
+"""Stage 3: records, then the fence, then applies and deletions, then `whole` (contract 5).
 
-A run that loses the fence applies nothing. One document harms itself alone. Nothing is applied
-that its record does not hold as intended, and nothing that was not read before the fence.
+A run that loses the fence applies and deletes nothing. One document harms itself alone. Nothing is
+applied that its record does not hold, and nothing is touched that was not read before the fence.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from reconciler.core.api import RecordState, WorkflowRecord
-from reconciler.core.bodies import Json, Origin, steering, touching, whole
+from reconciler.applying.entries import drop_gone, entered, record_of
+from reconciler.applying.head import write_head
+from reconciler.applying.leaving import (
+    Leaver,
+    Sent,
+    deleted,
+    looked_at,
+    make_way,
+    tell_dry,
+    tell_held,
+)
+from reconciler.core.api import RecordState
+from reconciler.core.bodies import Json, Origin, adopting, steering, touching, whole
 from reconciler.core.definitions import Definition
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.orders import DocumentOutcome, Order, outcomes
-from reconciler.core.outcome import DocumentResult
-from reconciler.core.records import entry_of, intended, new_record, others_running, superseded
-from reconciler.core.source import Head, Key, SourceView
+from reconciler.core.outcome import DocumentResult, Rule
+from reconciler.core.records import entry_of
+from reconciler.core.retention import Records, departures
+from reconciler.core.source import Head, HeadState, Key, SourceView
 from reconciler.core.transitions import note
 from reconciler.core.verdicts import (
     LASTING,
+    Claim,
     Todo,
     as_listed,
     live,
     looked,
     name_taken,
-    record_taken,
+    recorded,
     verdict,
 )
-from reconciler.errors import AlreadyExists, ClusterError, Conflict, Refused, SourceError
-from reconciler.seams import Cluster, ConfigMap, Event, Precondition, Regarding, World
+from reconciler.errors import AlreadyExists, ClusterError, Conflict, Refused
+from reconciler.seams import Cluster, Event, Precondition, Regarding, World
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -52,6 +65,7 @@ class Applied:
     `results` counts every document once; empty when the source stood still (nothing was read).
     `events` regard the head and are due only now, after the writes they speak of.
     `lost`: another run was faster and nothing was applied. `whole`: the commit is done with.
+    `deleted` counts the runs that went.
     """
 
     commit: str
@@ -60,6 +74,7 @@ class Applied:
     events: tuple[Event, ...] = ()
     lost: bool = False
     whole: bool = False
+    deleted: Mapping[Rule, int] = field(default_factory=dict)
 
     @property
     def problems(self) -> tuple[DocumentOutcome, ...]:
@@ -112,6 +127,8 @@ def apply_source(
     if paused:
         return _applied(view, [_held_back(each) for each in orders])
     if dry_run:
+        for leaver in _leavers(cluster, view, view.records, spread):
+            tell_dry(leaver)
         return _applied(view, spread(partial(_sent, cluster, view, dry_run=True), orders))
     return _carried_out(cluster, view, orders, spread)
 
@@ -120,24 +137,28 @@ def _carried_out(
     cluster: Cluster, view: SourceView, orders: list[Order], spread: _Spread
 ) -> Applied:
     """The order of effects. Each may be the last one of a run that dies or falls asleep."""
-    orders = spread(partial(_recorded, cluster, view), orders)
-    _drop_gone(cluster, view)
+    orders = spread(partial(entered, cluster, view), orders)
+    records = drop_gone(cluster, view)
+    leavers = _leavers(cluster, view, records, spread)
     # Only now: a document that its record held back is not sent, so its object must be moved.
-    touches, complete = _touches(cluster, view, orders, spread)
+    touches, complete = _touches(cluster, view, _moving(orders, leavers), spread)
     # a crash here: contents are intended and nothing is applied. The next run applies them, or
     # drops them when git says something else by then.
     head = view.head
-    if touches or any(each.sends for each in orders):
+    if touches or leavers or any(each.sends or each.asks for each in orders):
         try:
-            head = _write_head(cluster, head.fenced(view.settings, view.commit, view.now))
+            head = write_head(cluster, head.fenced(view.settings, view.commit, view.now))
         except (Conflict, AlreadyExists):
             return _lost(view, orders)
-    # a crash here, or between any two applies: the head says `applying`, so the next run sends
-    # again what has not settled; an apply that this one still holds then meets another
+    # a crash here, or between any two of what follows: the head says `applying`, so the next run
+    # sends again what has not settled; what this one still holds then meets another
     # resourceVersion, or a record that has dropped its content.
     orders = spread(partial(_sent, cluster, view), orders)
     moved = spread(partial(_touch, cluster, view, head), touches)
-    return _closed(cluster, view, head, orders, answered=complete and all(moved))
+    asked = spread(partial(make_way, cluster), [each for each in orders if each.asks])
+    gone = spread(partial(deleted, cluster), leavers)
+    answered = complete and all(moved) and all(each.answered for each in (*asked, *gone))
+    return replace(_closed(cluster, view, head, orders, answered=answered), deleted=_counted(gone))
 
 
 # --- before the fence -----------------------------------------------------------------------
@@ -146,43 +167,54 @@ def _carried_out(
 def _ordered(cluster: Cluster, view: SourceView, definition: Definition) -> Order:
     """What one document calls for; its object is read whole only where that decides."""
     meta = view.objects.get((definition.namespace, definition.run))
-    entry = entry_of(_record_of(view, definition), definition.content)
+    entry = entry_of(record_of(view, definition), definition.content)
     uid = meta.uid if meta else ""
     order = Order(definition, verdict(definition, entry, meta), uid=uid)
-    if order.verdict.todo is not Todo.LOOK:
-        return order
-    try:
-        raw = cluster.raw_workflow(definition.namespace, definition.run)
-    except ClusterError as error:
-        return order.postponed(str(error))
-    seen = live(raw) if raw else None
-    found = looked(definition, entry, meta, seen, view.settings.name)
-    return replace(order, verdict=found, raw=raw, uid=seen.uid if seen else uid)
-
-
-def _record_of(view: SourceView, definition: Definition) -> WorkflowRecord | None:
-    return view.records.get((definition.namespace, definition.name))
+    if order.verdict.todo is Todo.LOOK or (meta is None and view.settings.adopt):
+        try:
+            raw = cluster.raw_workflow(definition.namespace, definition.run)
+        except ClusterError as error:
+            return order.postponed(str(error))
+        seen = live(raw) if raw else None
+        claim = Claim(view.settings.name, view.settings.adopt)
+        found = looked(definition, entry, meta, seen, claim)
+        order = replace(order, verdict=found, raw=raw, uid=seen.uid if seen else uid)
+    return order.ruled(recorded(order.verdict, entry)) if view.recording else order
 
 
 def _held_back(order: Order) -> Order:
     return order.postponed("paused: nothing is applied") if order.sends else order
 
 
+def _leavers(cluster: Cluster, view: SourceView, records: Records, spread: _Spread) -> list[Leaver]:
+    """Who is deleted at the end of the stage, each looked at whole."""
+    found = departures(view, records)
+    tell_held(found)
+    seen = spread(partial(looked_at, cluster, view), found.items)
+    return [leaver for leaver in seen if leaver is not None]
+
+
+def _moving(orders: Sequence[Order], leavers: Sequence[Leaver]) -> frozenset[Key]:
+    """What this run moves anyway."""
+    sent = {each.key for each in orders if each.sends}
+    asked = {seen.key for each in orders for seen in each.asks}
+    return frozenset(sent | asked | {each.seen.key for each in leavers})
+
+
 def _touches(
-    cluster: Cluster, view: SourceView, orders: Sequence[Order], spread: _Spread
+    cluster: Cluster, view: SourceView, moving: frozenset[Key], spread: _Spread
 ) -> tuple[list[_Touch], bool]:
-    """After a fence that was left unfinished: every unsettled object that is not sent anyway.
+    """After a fence that was left unfinished: every unsettled object that is not moved anyway.
 
     The run that left it may be asleep before an apply that git has taken back since. Once the
     object has moved, that apply is refused. Also whether all of them are as they were judged by.
     """
     if not view.head.unfinished:
         return [], True
-    sent = {each.key for each in orders if each.sends}
     ours = [
         each.key
         for each in view.unsettled
-        if each.metadata.labels.get(SOURCE_LABEL) == view.settings.name and each.key not in sent
+        if each.metadata.labels.get(SOURCE_LABEL) == view.settings.name and each.key not in moving
     ]
     read = spread(partial(_looked_at, cluster, view), ours)
     return [(key, raw) for key, (raw, _) in zip(ours, read, strict=True) if raw], all(
@@ -211,90 +243,7 @@ def _read_as(raw: Mapping[str, object] | None) -> Precondition:
     return Precondition(seen.uid, seen.version) if seen else Precondition()
 
 
-# --- records --------------------------------------------------------------------------------
-
-
-def _recorded(cluster: Cluster, view: SourceView, order: Order) -> Order:
-    """The order once its record allows it; a document whose record does not is not applied."""
-    definition = order.definition
-    try:
-        record = _record_of(view, definition)
-        if record is None and order.verdict.entry:
-            record = _record_made(cluster, view, definition)
-        return _intended(cluster, view, order, record) if record else order
-    except Refused as error:
-        return order.refused(str(error))
-    except ClusterError as error:  # a conflict too: another run writes this record
-        return order.postponed(str(error))
-
-
-def _record_made(cluster: Cluster, view: SourceView, definition: Definition) -> WorkflowRecord:
-    """The new record of a document, or the one that has its name already.
-
-    Of a commit that was seen before it is read first: an unchanged cluster is written nothing.
-    """
-    key = (definition.namespace, definition.name)
-    found = None if view.first else cluster.record(*key)
-    if found is not None:
-        return found
-    try:
-        return cluster.create_record(new_record(definition, view.settings.name))
-    except AlreadyExists:
-        found = cluster.record(*key)
-        if found is None or found.metadata.labels.get(SOURCE_LABEL) == view.settings.name:
-            raise  # it came after the records were listed: the next run reads them both
-        return found
-
-
-def _intended(cluster: Cluster, view: SourceView, order: Order, record: WorkflowRecord) -> Order:
-    if record.metadata.labels.get(SOURCE_LABEL) != view.settings.name:
-        return order.ruled(record_taken(record))
-    definition = order.definition
-    written = superseded(record, definition.content)
-    if order.verdict.entry:
-        written = intended(record, definition, view.commit)
-    if written is not record:
-        written = cluster.write_record(written)
-    entry = entry_of(written, definition.content)
-    waits = (
-        order.verdict.entry
-        and entry is not None
-        and entry.state is RecordState.INTENDED
-        and bool(others_running(written, order.uid))
-    )
-    return replace(order, queued=waits)
-
-
-def _drop_gone(cluster: Cluster, view: SourceView) -> None:
-    """A document that left git before its run started: that run never starts.
-
-    A run of an older commit may still be about to make it.
-    """
-    for record in view.gone:
-        dropped = superseded(record)
-        if dropped is record:
-            continue
-        try:
-            cluster.write_record(dropped)
-        except ClusterError as error:
-            _log.info("%s/%s is dropped by the next run: %s", *record.key, error)
-
-
-# --- the head -------------------------------------------------------------------------------
-
-
-def _write_head(cluster: Cluster, head: Head) -> Head:
-    """By the resourceVersion that was read; of two runs that read the same head one loses."""
-    try:
-        stored = cluster.write_config_map(
-            ConfigMap(head.name, head.data(), uid=head.uid, version=head.version)
-        )
-    except Refused as error:
-        raise SourceError(
-            f"the head of the source, ConfigMap {head.name}, could not be written, so nothing "
-            f"is applied: {error}"
-        ) from error
-    return replace(head, uid=stored.uid, version=stored.version)
+# --- the end ----------------------------------------------------------------------------------
 
 
 def _closed(
@@ -306,16 +255,36 @@ def _closed(
         # An apply of ours may land any time. The head still says so, and the next run sends
         # again what it could overwrite.
         return _announced(view, head, applied)
-    done = all(result in LASTING for result in applied.results)
-    told = head.closed(view.settings, view.commit, view.now, whole=done)
+    state = _state(view, orders, applied)
+    done = state is HeadState.WHOLE
+    told = head.closed(view.settings, view.commit, view.now, state)
     if told == replace(head, checked=view.now) and not view.due:
         return replace(applied, whole=done)
     try:
-        head = _write_head(cluster, told)
+        head = write_head(cluster, told)
     except (Conflict, AlreadyExists):
         # Another run has fenced since. What was applied is applied, and it goes on from there.
         return _announced(view, head, applied)
     return _announced(view, head, replace(applied, whole=done))
+
+
+def _state(view: SourceView, orders: Sequence[Order], applied: Applied) -> HeadState:
+    if all(result in LASTING for result in applied.results):
+        return HeadState.WHOLE
+    if view.recording and any(_not_entered(view, each) for each in orders):
+        return HeadState.RECORDING
+    return HeadState.REACHED
+
+
+def _not_entered(view: SourceView, order: Order) -> bool:
+    """Left by a run of a source that is new: whoever comes next must not start it either."""
+    entry = entry_of(record_of(view, order.definition), order.definition.content)
+    created = entry is not None and entry.state is RecordState.CREATED
+    return not created and order.result is not DocumentResult.RECORDED
+
+
+def _counted(gone: Sequence[Sent]) -> Mapping[Rule, int]:
+    return Counter(each.rule for each in gone if each.rule is not None)
 
 
 # --- the applies ----------------------------------------------------------------------------
@@ -340,9 +309,12 @@ def _sent(cluster: Cluster, view: SourceView, order: Order, *, dry_run: bool = F
 
 
 def _body(view: SourceView, order: Order) -> Json:
-    if order.verdict.todo is Todo.STEER and order.raw is not None:
-        return steering(order.raw, order.definition, _origin(view))
-    return whole(order.definition, _origin(view))
+    origin = _origin(view)
+    if order.raw is not None and order.verdict.todo is Todo.STEER:
+        return steering(order.raw, order.definition, origin)
+    if order.raw is not None and order.verdict.todo is Todo.ADOPT:
+        return adopting(order.definition, origin, settled=live(order.raw).settled)
+    return whole(order.definition, origin)
 
 
 def _met(cluster: Cluster, view: SourceView, order: Order) -> Order:

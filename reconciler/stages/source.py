@@ -5,13 +5,13 @@ Nothing is written here, and nothing of a source that stands still is read but t
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler import manifests
 from reconciler.core.definitions import Definitions, Document, Problem, read
 from reconciler.core.source import Head, SourceSettings, SourceView, head_name, read_head
 from reconciler.errors import ClusterError, SourceError, UsageError
-from reconciler.seams import Cluster, Scope, Snapshot, Source, World
+from reconciler.seams import Cluster, Scope, Snapshot, Source, Workflows, World
 
 
 def read_source(world: World, settings: SourceSettings) -> SourceView:
@@ -52,7 +52,7 @@ def _whole_view(
     cluster, scope = world.cluster, Scope(settings.namespace, settings.name)
     due = head.due(now)
     objects = {(each.namespace, each.name): each for each in cluster.source_workflows(scope)}
-    unsettled = cluster.workflows(scope).items if due or head.unfinished else ()
+    listed = cluster.workflows(scope) if due or head.unfinished else Workflows(())
     records = {record.key: record for record in cluster.records(scope)}
     world.deadline.check()
     commit = source.resolve()
@@ -70,7 +70,9 @@ def _whole_view(
         invalid=invalid,
         objects=objects,
         records=records,
-        unsettled=unsettled,
+        unsettled=listed.items,
+        at=listed.at,
+        elapsed=timedelta(seconds=world.deadline.elapsed),
     )
 
 

@@ -367,8 +367,7 @@ def test_flags_that_do_not_fit_together_are_refused(
 def test_what_this_version_cannot_do_is_refused_and_not_ignored(flag: object) -> None:
     """A flag that does nothing would be believed."""
     option = f"--{getattr(flag, 'name', '')}"
-    value = () if option in ("--adopt", "--prune") else ("x",)
-    assert refusal(option, *value) == f"{option} is not available in this version"
+    assert refusal(option, "x") == f"{option} is not available in this version"
 
 
 @pytest.mark.parametrize(
@@ -378,11 +377,6 @@ def test_what_this_version_cannot_do_is_refused_and_not_ignored(flag: object) ->
             ("--verify", "commit"),
             "--verify must be off: commit is not available in this version",
             id="signatures",
-        ),
-        pytest.param(
-            ("--first-run", "record"),
-            "--first-run must be run: record is not available in this version",
-            id="recording-the-first-run",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.core.stated import API, doc, refused
+from tests.unit.core.stated import API, doc, one, refused
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,6 @@ def test_what_stands_around_a_spec_is_checked(text: str, field: str, message: st
     ("text", "field"),
     [
         pytest.param(
-            doc(spec="  runPolicy: {concurrency: Replace}\n"),
-            "spec.runPolicy.concurrency",
-            id="replace",
-        ),
-        pytest.param(
-            doc(spec="  runPolicy: {history: 3}\n"), "spec.runPolicy.history", id="history"
-        ),
-        pytest.param(
-            doc(spec="  ttlSecondsAfterSettled: 60\n"), "spec.ttlSecondsAfterSettled", id="ttl"
-        ),
-        pytest.param(
             doc(meta="  annotations: {kubernaut.ai/clusters: eu-1}\n"),
             "metadata.annotations.kubernaut.ai/clusters",
             id="clusters",
@@ -157,12 +146,41 @@ def test_a_feature_that_is_not_there_yet_is_refused_by_name(text: str, field: st
         pytest.param("{concurrency: Never}", id="unknown-word"),
         pytest.param("{concurrency: 1}", id="a-number"),
         pytest.param("{parallel: 2}", id="unknown-field"),
+        pytest.param("{history: -1}", id="a-history-below-nothing"),
+        pytest.param("{history: 101}", id="a-history-of-101"),
+        pytest.param("{history: '3'}", id="a-history-in-quotes"),
+        pytest.param("{history: true}", id="a-history-that-is-no-number"),
     ],
 )
 def test_a_run_policy_that_cannot_be_meant_is_refused(policy: str) -> None:
     """Contract 5: runPolicy is {concurrency, history}, of a definition."""
     [problem] = refused(doc(spec=f"  runPolicy: {policy}\n"))
     assert problem.field.startswith("spec.runPolicy")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        pytest.param("", ("Queue", 3), id="what-is-not-stated-is-the-default"),
+        pytest.param("{concurrency: Replace}", ("Replace", 3), id="replace"),
+        pytest.param("{concurrency: Queue, history: 0}", ("Queue", 0), id="no-history"),
+        pytest.param("{history: 100}", ("Queue", 100), id="the-most-history"),
+    ],
+)
+def test_a_run_policy_says_how_runs_follow_each_other(
+    policy: str, expected: tuple[str, int]
+) -> None:
+    """Contract 5: runPolicy {concurrency: Queue | Replace, history: 0..100, default 3}."""
+    found = one(doc(spec=f"  runPolicy: {policy}\n" if policy else ""))
+    assert (found.concurrency, found.history) == expected
+    assert found.content == one(doc()).content
+
+
+def test_a_time_to_live_is_part_of_the_content() -> None:
+    """Contract 5: of the spec; a run that exists keeps its own."""
+    found = one(doc(spec="  ttlSecondsAfterSettled: 60\n"))
+    assert found.model.ttl_seconds_after_settled == 60
+    assert found.content != one(doc()).content
 
 
 def test_an_execution_has_no_run_policy() -> None:

@@ -19,7 +19,7 @@ SETTINGS = SourceSettings(
     release="0.1.0",
 )
 NEW = Head(head_name("default"))
-WHOLE = replace(NEW.closed(SETTINGS, C1, NOW, whole=True), uid="uid-head", version="7")
+WHOLE = replace(NEW.closed(SETTINGS, C1, NOW, HeadState.WHOLE), uid="uid-head", version="7")
 
 
 def test_the_head_is_named_after_its_source() -> None:
@@ -32,9 +32,9 @@ def test_the_head_is_named_after_its_source() -> None:
     [
         pytest.param(WHOLE, id="whole"),
         pytest.param(WHOLE.fenced(SETTINGS, C2, at(hours=2)), id="fenced"),
-        pytest.param(WHOLE.closed(SETTINGS, C2, at(hours=2), whole=False), id="reached"),
+        pytest.param(WHOLE.closed(SETTINGS, C2, at(hours=2), HeadState.REACHED), id="reached"),
         pytest.param(
-            WHOLE.closed(replace(SETTINGS, paths=()), C1, NOW, whole=True),
+            WHOLE.closed(replace(SETTINGS, paths=()), C1, NOW, HeadState.WHOLE),
             id="the-whole-repository",
         ),
     ],
@@ -128,7 +128,7 @@ def test_fencing_the_whole_commit_again_leaves_it_unfinished() -> None:
 
 def test_a_commit_with_something_left_is_reached_and_not_whole() -> None:
     """Contract 5: not while one is queued, NameTaken, refused or not reached."""
-    reached = WHOLE.closed(SETTINGS, C2, at(minutes=5), whole=False)
+    reached = WHOLE.closed(SETTINGS, C2, at(minutes=5), HeadState.REACHED)
     assert (reached.state, reached.commit, reached.whole) == (HeadState.REACHED, C2, C1)
     assert not reached.unfinished
     assert not reached.stands(SETTINGS)

@@ -10,6 +10,7 @@ from reconciler.core.outcome import DocumentResult
 from reconciler.core.records import CONTROLS_HASH, DEFINITION, SPEC_HASH
 from reconciler.core.verdicts import (
     LASTING,
+    Claim,
     Live,
     Todo,
     Verdict,
@@ -23,6 +24,7 @@ from tests.builders import NAMESPACE, NOW, step, workflow
 from tests.unit.core.test_records import record
 
 SOURCE = "default"
+CLAIM = Claim(SOURCE)
 C1, C2 = ("v1:" + digit * 64 for digit in "12")
 K1, K2 = ("v1:" + digit * 64 for digit in "89")
 U1, U2 = "uid-1", "uid-2"
@@ -77,7 +79,7 @@ def calls_for(of: Verdict) -> tuple[Todo, DocumentResult]:
     return (of.todo, of.result)
 
 
-LEAVE, LOOK, MAKE, REPLACE, STEER = Todo
+LEAVE, LOOK, MAKE, REPLACE, STEER, ADOPT = Todo
 APPLIED, UNCHANGED = DocumentResult.APPLIED, DocumentResult.UNCHANGED
 ALREADY_RAN, IS_RECORDED = DocumentResult.ALREADY_RAN, DocumentResult.RECORDED
 NOT_REACHED, NAME_TAKEN = DocumentResult.NOT_REACHED, DocumentResult.NAME_TAKEN
@@ -205,7 +207,7 @@ def test_an_object_that_was_read_whole(
     seen: Live | None, expected: tuple[Todo, DocumentResult]
 ) -> None:
     """Contract 5: Pending: applied. Started: its controls alone. Anything else: SpecImmutable."""
-    found = looked(stated(), entry(INTENDED), listed(C2, K2), seen, SOURCE)
+    found = looked(stated(), entry(INTENDED), listed(C2, K2), seen, CLAIM)
     assert calls_for(found) == expected
 
 
@@ -240,28 +242,30 @@ def test_an_object_that_nobody_listed(
     known: RecordEntry, seen: Live | None, expected: tuple[Todo, DocumentResult]
 ) -> None:
     """Contract 5: objects were listed before records, so one may have come between."""
-    assert calls_for(looked(stated(), known, None, seen, SOURCE)) == expected
+    assert calls_for(looked(stated(), known, None, seen, CLAIM)) == expected
 
 
 @pytest.mark.parametrize(
     ("found", "enters"),
     [
-        pytest.param(verdict(stated(), None, None), True, id="what-is-made"),
-        pytest.param(verdict(stated(), entry(DROPPED), listed()), True, id="what-is-current-again"),
+        pytest.param(verdict(stated(), None, None), INTENDED, id="what-is-made"),
         pytest.param(
-            looked(stated(), None, listed(C2), replace(PENDING, content=C2), SOURCE),
-            True,
+            verdict(stated(), entry(DROPPED), listed()), INTENDED, id="what-is-current-again"
+        ),
+        pytest.param(
+            looked(stated(), None, listed(C2), replace(PENDING, content=C2), CLAIM),
+            INTENDED,
             id="what-is-given-to-a-pending-object",
         ),
         pytest.param(
-            looked(stated(), None, listed(C2), replace(STARTED, content=C2), SOURCE),
-            False,
+            looked(stated(), None, listed(C2), replace(STARTED, content=C2), CLAIM),
+            None,
             id="not-what-a-started-object-refuses",
         ),
-        pytest.param(verdict(stated(), None, listed()), False, id="not-what-nobody-recorded"),
+        pytest.param(verdict(stated(), None, listed()), None, id="not-what-nobody-recorded"),
     ],
 )
-def test_which_contents_enter_the_record(found: Verdict, enters: bool) -> None:
+def test_which_contents_enter_the_record(found: Verdict, enters: RecordState | None) -> None:
     """Contract 5: intended before the object is made; SpecImmutable has no entry."""
     assert found.entry is enters
 
@@ -270,7 +274,7 @@ def test_what_somebody_should_hear_of_says_what_to_do() -> None:
     """Contract 7: errors speak to people."""
     over = verdict(stated(), entry(CREATED, U1, "Completed"), None)
     assert "kubernaut.ai/rerun" in over.why
-    taken = looked(stated(), entry(INTENDED), None, replace(PENDING, source="other"), SOURCE)
+    taken = looked(stated(), entry(INTENDED), None, replace(PENDING, source="other"), CLAIM)
     assert "'other'" in taken.why
     assert "another name" in taken.why
     theirs = record_taken(record(source="other"))

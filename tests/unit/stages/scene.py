@@ -101,6 +101,9 @@ class MemorySource:
             raise SourceError(self.trouble)
         return self.ref
 
+    def verify(self, commit: str) -> None:
+        """Nobody signs here, and nobody asks for it."""
+
     def fetch(self, commit: str) -> Snapshot:
         self.fetched.append(commit)
         return self._commits[commit]
@@ -227,8 +230,9 @@ class Run:
     def write(
         self, workflow: WorkflowExecution, phase: Phase, *, settled: bool = False
     ) -> WorkflowExecution:
-        status = workflow.status.model_copy(update={"phase": phase, "settled": settled})
-        return self.world.cluster.write_status(workflow, status)
+        ended = self.scene.clock.now() if settled else None
+        update = {"phase": phase, "settled": settled, "execution_end_time": ended}
+        return self.world.cluster.write_status(workflow, workflow.status.model_copy(update=update))
 
 
 @dataclass
@@ -300,6 +304,23 @@ class Scene:
     def annotations(self, name: str) -> Mapping[str, str]:
         told: Mapping[str, str] = self.workflow(name)["metadata"]["annotations"]
         return told
+
+    # --- several runs -----------------------------------------------------------------------
+
+    def ran(self, *documents: str, phase: Phase = Phase.COMPLETED, **settings: Any) -> None:  # noqa: ANN401
+        """These documents are committed, applied and planned, and what is at work settles."""
+        self.source.commit(*documents)
+        run = self.run(**settings)
+        run.source()
+        run.workflows()
+        self.settle_all(phase)
+        self.clock.advance(60)
+
+    def settle_all(self, phase: Phase = Phase.COMPLETED) -> None:
+        """Everything that is at work is over."""
+        for name in self.runs:
+            if self.workflow(name)["status"].get("phase") == "Executing":
+                self.run().settle(name, phase)
 
     # --- other actors -----------------------------------------------------------------------
 
