@@ -22,6 +22,7 @@ from reconciler.kube.requests import (
     Request,
     Target,
     Verb,
+    create,
     delete,
     patch,
 )
@@ -323,6 +324,13 @@ class Scene:
                 self.run().settle(name, phase)
 
     # --- other actors -----------------------------------------------------------------------
+
+    def put(self, stored: Mapping[str, Any]) -> None:
+        """A workflow as from a backup, or by somebody's kubectl: another uid, and no status."""
+        kept = ("name", "namespace", "labels", "annotations")
+        about = {key: each for key, each in stored["metadata"].items() if key in kept}
+        body = {**{key: stored[key] for key in ("apiVersion", "kind", "spec")}, "metadata": about}
+        assert self.server.handle(create(WORKFLOWS, NAMESPACE, body)).ok
 
     def delete(self, name: str) -> None:
         target = Target(WORKFLOWS, NAMESPACE, name)
