@@ -114,7 +114,7 @@ _SOURCE = Group(
 )
 
 _GIT = Group(
-    "credentials of the source, each in a file",
+    "credentials and signatures of the source, each in a file",
     (
         Flag("git-ssh-key", "private key, for ssh://", read.readable, metavar="FILE"),
         Flag("git-known-hosts", "known hosts, for ssh://", read.readable, metavar="FILE"),
@@ -123,10 +123,22 @@ _GIT = Group(
         Flag("git-ca-file", "CA certificates, for https://", read.readable, metavar="FILE"),
         Flag(
             "verify",
-            "which signatures are asked for",
-            read.one_of("off", later=("commit",)),
+            "commit: the commit that is read must be signed, or nothing new is applied",
+            read.one_of("off", "commit"),
             default="off",
-            metavar="off",
+            metavar="off|commit",
+        ),
+        Flag(
+            "allowed-signers",
+            "who may sign with ssh, as ssh-keygen reads it: a name and a public key a line",
+            read.readable,
+            metavar="FILE",
+        ),
+        Flag(
+            "gpg-keyring",
+            "public keys of those who may sign with gpg, as gpg --export writes them",
+            read.readable,
+            metavar="FILE",
         ),
     ),
 )
@@ -250,11 +262,7 @@ _TELL = Group(
 )
 
 # Known, so that the refusal can say so; not in the help.
-LATER = (
-    Flag("allowed-signers", "", metavar="FILE"),
-    Flag("gpg-keyring", "", metavar="FILE"),
-    Flag("cluster", "", metavar="NAME"),
-)
+LATER = (Flag("cluster", "", metavar="NAME"),)
 
 RUN = Command(
     prog="reconciler run",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from reconciler.core.api import Metadata, WorkflowExecution, WorkflowRecord, WorkflowStatus
 from reconciler.core.facts import Child
+from reconciler.core.signer import Signer
 from reconciler.errors import DeadlinePassed
 
 
@@ -291,6 +292,7 @@ class Snapshot:
     committed_at: datetime
     files: tuple[Blob, ...]
     skipped: tuple[SkippedFile, ...] = ()
+    signer: Signer | None = None  # who signed it, where signatures are asked for
 
 
 class Source(Protocol):
@@ -300,7 +302,10 @@ class Source(Protocol):
         """The full commit id the ref stands at now; one round trip."""
 
     def fetch(self, commit: str) -> Snapshot:
-        """That commit and its files."""
+        """That commit and its files, once its signature is good where one is asked for."""
+
+    def verify(self, commit: str) -> None:
+        """That a commit is still signed by somebody who may, where signatures are asked for."""
 
 
 # --- gateway --------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ _BELONGS_TO: Mapping[str, tuple[str, ...]] = {
     "git_username_file": ("https", "http"),
     "git_token_file": ("https", "http"),
     "git_ca_file": ("https",),
+    "allowed_signers": _ANY,
+    "gpg_keyring": _ANY,
 }
 
 
@@ -48,6 +50,8 @@ class Settings:
     git_username_file: Path | None = None
     git_token_file: Path | None = None
     git_ca_file: Path | None = None
+    allowed_signers: Path | None = None  # with one of these two the commit must be signed
+    gpg_keyring: Path | None = None
 
     first_run: Literal["run", "record"] = "run"
     adopt: bool = False
@@ -117,6 +121,8 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
         git_username_file=values.git_username_file,
         git_token_file=values.git_token_file,
         git_ca_file=values.git_ca_file,
+        allowed_signers=values.allowed_signers,
+        gpg_keyring=values.gpg_keyring,
         kubeconfig=values.kubeconfig,
         context=values.context,
         namespace=namespace,
@@ -178,3 +184,20 @@ def _check_source(values: argparse.Namespace) -> None:
         )
     if values.git_username_file and not values.git_token_file:
         raise UsageError("--git-username-file needs --git-token-file")
+    _check_signatures(values)
+
+
+def _check_signatures(values: argparse.Namespace) -> None:
+    """Who may sign, and that somebody must: neither is meant without the other."""
+    given = bool(values.allowed_signers or values.gpg_keyring)
+    if values.verify == "commit" and not values.source_url:
+        raise UsageError("--verify commit needs --source-url: without one no source is read")
+    if values.verify == "commit" and not given:
+        raise UsageError(
+            "--verify commit needs --allowed-signers (ssh) or --gpg-keyring (gpg): who may sign"
+        )
+    if values.verify == "off" and given:
+        raise UsageError(
+            "--allowed-signers and --gpg-keyring need --verify commit: without it no signature "
+            "is looked at"
+        )

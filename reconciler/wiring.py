@@ -15,6 +15,7 @@ from reconciler import settings
 from reconciler.git.environment import DEFAULT_USERNAME
 from reconciler.git.remote import Credentials, Remote
 from reconciler.git.repository import GitSource
+from reconciler.git.signatures import Trust
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
 from reconciler.kube.config import access
@@ -73,7 +74,10 @@ def _source(told: Settings, deadline: Deadline) -> Source | None:
         known_hosts=told.git_known_hosts,
     )
     remote = Remote(told.source_url, told.source_ref, told.source_paths, credentials)
-    return GitSource(remote, deadline)
+    trust = None
+    if told.allowed_signers or told.gpg_keyring:
+        trust = Trust(told.allowed_signers, told.gpg_keyring)
+    return GitSource(remote, deadline, trust=trust)
 
 
 def _secrets_of(told: Settings) -> Iterator[str]:

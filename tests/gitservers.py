@@ -129,6 +129,7 @@ class HttpServer:
     complaint: str = ""  # what it refuses every request with, in git's own protocol
     speaks_v2: bool = True
     seen: list[Mapping[str, str]] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)  # bytes of each answer
     asked: threading.Event = field(default_factory=threading.Event)  # while it is silent
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -195,6 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+        self.told.sent.append(len(body))
 
 
 def _basic(login: str) -> str:

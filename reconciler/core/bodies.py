@@ -14,6 +14,7 @@ from reconciler.core.definitions import CONTROLS, Definition
 from reconciler.core.envelope import mapping
 from reconciler.core.names import MANAGER, SOURCE_LABEL
 from reconciler.core.records import CONTROLS_HASH, DEFINITION, SPEC_HASH
+from reconciler.core.signer import SIGNED_BY, SIGNER_FINGERPRINT, Signer
 
 COMMIT = "kubernaut.ai/commit"
 FENCE = "kubernaut.ai/fence"
@@ -29,13 +30,14 @@ class Origin:
     source: str
     commit: str
     committed_at: datetime | None
+    signer: Signer | None = None
 
     @property
     def annotations(self) -> dict[str, str]:
         told = {"kubernaut.ai/source": self.source, COMMIT: self.commit}
         if self.committed_at is not None:
             told["kubernaut.ai/committed-at"] = rfc3339(self.committed_at)
-        return told
+        return {**told, **self.signer.annotations} if self.signer else told
 
 
 def whole(definition: Definition, origin: Origin) -> Json:
@@ -106,6 +108,12 @@ def _owned_body(raw: Mapping[str, object], annotations: Mapping[str, str]) -> Js
     metadata = mapping(raw.get("metadata"))
     ours = owned(raw)
     meta = mapping(ours.get("metadata"))
+    # Who signed an older commit has not signed this one.
+    kept = {
+        key: value
+        for key, value in mapping(meta.get("annotations")).items()
+        if key not in (SIGNED_BY, SIGNER_FINGERPRINT)
+    }
     return {
         "apiVersion": raw.get("apiVersion", WORKFLOW_API),
         "kind": raw.get("kind", "WorkflowExecution"),
@@ -113,7 +121,7 @@ def _owned_body(raw: Mapping[str, object], annotations: Mapping[str, str]) -> Js
             "name": metadata.get("name"),
             "namespace": metadata.get("namespace"),
             "labels": dict(mapping(meta.get("labels"))),
-            "annotations": {**mapping(meta.get("annotations")), **annotations},
+            "annotations": {**kept, **annotations},
         },
         "spec": dict(mapping(ours.get("spec"))),
     }

@@ -23,6 +23,8 @@ PROVENANCE = (
     "kubernaut.ai/path",
     "kubernaut.ai/blob",
     "kubernaut.ai/definition",
+    "kubernaut.ai/signed-by",
+    "kubernaut.ai/signer-fingerprint",
 )
 
 _MAX_LABEL = 63

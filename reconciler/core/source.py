@@ -18,6 +18,7 @@ from reconciler.core.api import (
     rfc3339,
 )
 from reconciler.core.definitions import Definitions
+from reconciler.core.signer import Signer
 
 CHECKED_EVERY = timedelta(hours=1)  # how often a source that stands still is looked at again
 
@@ -209,6 +210,7 @@ class SourceView:
     idle: bool = False
     due: bool = False
     committed_at: datetime | None = None
+    signer: Signer | None = None
     definitions: Definitions = field(default_factory=lambda: Definitions((), ()))
     invalid: int = 0
     objects: Mapping[Key, Metadata] = field(default_factory=lambda: MappingProxyType({}))

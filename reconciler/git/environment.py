@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from reconciler.git import signatures
 from reconciler.git.remote import Credentials, Remote
+from reconciler.git.signatures import Trust
 
 _ASKPASS = """\
 #!/bin/sh
@@ -63,7 +65,9 @@ _SSH_OPTIONS: Mapping[str, str] = {
 
 
 @contextlib.contextmanager
-def own_folder(remote: Remote) -> Iterator[tuple[Path, Mapping[str, str]]]:
+def own_folder(
+    remote: Remote, trust: Trust | None = None
+) -> Iterator[tuple[Path, Mapping[str, str]]]:
     """A fresh folder and the environment for git in it; both are gone afterwards.
 
     Raises:
@@ -75,12 +79,13 @@ def own_folder(remote: Remote) -> Iterator[tuple[Path, Mapping[str, str]]]:
             helper = folder / "askpass"
             helper.write_text(_ASKPASS, encoding="ascii")
             helper.chmod(0o700)
-        yield folder, _environment(folder, remote)
+        yield folder, _environment(folder, remote, trust)
 
 
-def _environment(folder: Path, remote: Remote) -> dict[str, str]:
+def _environment(folder: Path, remote: Remote, trust: Trust | None) -> dict[str, str]:
     return {
         "HOME": str(folder),
+        "TMPDIR": str(folder),  # git writes the signature that it checks to a file
         "LANGUAGE": "C",
         "LC_ALL": "C",
         # Named even where it is not there yet: git must not find one around the folder.
@@ -96,14 +101,15 @@ def _environment(folder: Path, remote: Remote) -> dict[str, str]:
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_TERMINAL_PROMPT": "0",
-        **_configuration(remote),
+        **_configuration(remote, signatures.configuration(folder, trust) if trust else {}),
         **_credentials(folder, remote.credentials),
+        **(signatures.variables(folder, trust) if trust else {}),
     }
 
 
-def _configuration(remote: Remote) -> dict[str, str]:
+def _configuration(remote: Remote, more: Mapping[str, str]) -> dict[str, str]:
     """What git would read from files, as the variables that stand in for them."""
-    stated = dict(_CONFIG)
+    stated = {**_CONFIG, **more}
     if remote.credentials.ca_file:
         stated["http.sslCAInfo"] = str(remote.credentials.ca_file)
     if remote.loopback:

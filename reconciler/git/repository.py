@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reconciler.core.signer import Signer
 from reconciler.errors import SourceError
 from reconciler.git.command import Git, Limits
 from reconciler.git.environment import DEFAULT_USERNAME, own_folder
 from reconciler.git.messages import Told
 from reconciler.git.remote import Credentials, Remote, full_commit
+from reconciler.git.signatures import Trust, signer
 from reconciler.git.tree import TooManyError, choose, entries, missing, read_blobs
 from reconciler.logs import Redactor
 from reconciler.seams import Deadline, Snapshot
@@ -37,11 +39,16 @@ class GitSource:
     """Implements seams.Source."""
 
     def __init__(
-        self, remote: Remote, deadline: Deadline, limits: Limits = _NO_LIMITS_GIVEN
+        self,
+        remote: Remote,
+        deadline: Deadline,
+        limits: Limits = _NO_LIMITS_GIVEN,
+        trust: Trust | None = None,
     ) -> None:
         self._remote = remote
         self._deadline = deadline
         self._limits = limits
+        self._trust = trust
         self._name = ""  # the full name of the ref, once the server has told it
 
     def resolve(self) -> str:
@@ -78,8 +85,8 @@ class GitSource:
         """
         told = self._told()
         with self._git(told) as git:
-            git.run("init", "--quiet", "--bare", "--template=", f"--object-format={_form(commit)}")
-            committed_at = self._take(git, commit, told)
+            head = self._take(git, commit, told)
+            by = self._signer(git, commit, head, told)
             paths = self._remote.paths
             held = entries(
                 git.run(
@@ -100,7 +107,23 @@ class GitSource:
             batch = _objects(git, *(entry.blob for entry in chosen.files), most=self._batch_bytes)
             blobs, unread = read_blobs(batch, chosen.files)
         skipped = sorted((*chosen.skipped, *unread), key=lambda each: each.path)
-        return Snapshot(commit, committed_at, tuple(blobs), tuple(skipped))
+        return Snapshot(commit, _committed_at(head), tuple(blobs), tuple(skipped), by)
+
+    def verify(self, commit: str) -> None:
+        """That the commit, which was read before, is still signed by somebody who may.
+
+        Nothing is asked where no signature is asked for.
+
+        Raises:
+            SourceError: it is not, or it could not be read.
+            DeadlinePassed: the run has no time left.
+        """
+        if self._trust is None:
+            return
+        told = self._told()
+        with self._git(told) as git:
+            head = self._take(git, commit, told, "--filter=tree:0")
+            self._signer(git, commit, head, told)
 
     # --- the ref ----------------------------------------------------------------------------
 
@@ -126,21 +149,26 @@ class GitSource:
 
     # --- the commit -------------------------------------------------------------------------
 
-    def _take(self, git: Git, commit: str, told: Told) -> datetime:
+    def _take(self, git: Git, commit: str, told: Told, *options: str) -> bytes:
         """Fetches the commit: by the name of its ref, which any server allows, else by its id.
 
-        The ref may have moved since it was resolved: then its name brings another commit.
+        Its text, as git prints it. The ref may have moved since it was resolved: then its name
+        brings another commit.
         """
+        git.run("init", "--quiet", "--bare", "--template=", f"--object-format={_form(commit)}")
         for wanted in filter(None, (self._name, commit)):
             git.run(
                 *("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules"),
-                *("--no-write-fetch-head", "--no-auto-maintenance"),
+                *("--no-write-fetch-head", "--no-auto-maintenance", *options),
                 *("--", self._remote.url, f"+{wanted}:{_HEAD}"),
             )
             head = _objects(git, _HEAD + _COMMIT, most=_MAX_COMMIT)
             if head.startswith(commit.encode("ascii")):
-                return _committed_at(head)
+                return head
         raise told.error(f"{commit} is no commit")
+
+    def _signer(self, git: Git, commit: str, head: bytes, told: Told) -> Signer | None:
+        return signer(git, commit, head, self._trust, told) if self._trust else None
 
     @property
     def _batch_bytes(self) -> int:
@@ -152,7 +180,7 @@ class GitSource:
     @contextmanager
     def _git(self, told: Told) -> Iterator[Git]:
         try:
-            with own_folder(self._remote) as (folder, environment):
+            with own_folder(self._remote, self._trust) as (folder, environment):
                 yield Git(folder, environment, self._deadline, self._limits, told)
         except OSError as error:
             raise told.error(

@@ -350,7 +350,7 @@ def _touch(cluster: Cluster, view: SourceView, head: Head, touch: _Touch) -> boo
 
 
 def _origin(view: SourceView) -> Origin:
-    return Origin(view.settings.name, view.commit, view.committed_at)
+    return Origin(view.settings.name, view.commit, view.committed_at, view.signer)
 
 
 # --- what is told ---------------------------------------------------------------------------

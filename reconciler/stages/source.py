@@ -35,6 +35,8 @@ def read_source(world: World, settings: SourceSettings) -> SourceView:
         world.deadline.check()
         commit = source.resolve()
         if commit == head.commit:
+            world.deadline.check()
+            source.verify(commit)  # a key that was revoked since stops this run
             return SourceView(settings, head, commit, now, idle=True)
     return _whole_view(world, settings, source, head, now)
 
@@ -66,6 +68,7 @@ def _whole_view(
         now,
         due=due,
         committed_at=snapshot.committed_at,
+        signer=snapshot.signer,
         definitions=definitions,
         invalid=invalid,
         objects=objects,

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
+from reconciler.core.signer import Signer
 from reconciler.errors import SourceError
 from reconciler.seams import Blob, SkippedFile, Snapshot
 from tests.fakes.clock import START
@@ -20,6 +22,9 @@ class MemorySource:
         self._head = ""
         self.trouble = ""
         self.fetched: list[str] = []
+        self.verified: list[str] = []
+        self.untrusted = ""  # why no signature is good, as once a key was revoked
+        self.signer: Signer | None = None
 
     def commit(
         self,
@@ -52,8 +57,18 @@ class MemorySource:
         self._check()
         if commit not in self._commits:
             raise SourceError(f"the commit {commit} is not there any more")
+        self._check_signature()
         self.fetched.append(commit)
-        return self._commits[commit]
+        return replace(self._commits[commit], signer=self.signer)
+
+    def verify(self, commit: str) -> None:
+        self._check()
+        self._check_signature()
+        self.verified.append(commit)
+
+    def _check_signature(self) -> None:
+        if self.untrusted:
+            raise SourceError(self.untrusted)
 
     def _check(self) -> None:
         if self.trouble:

@@ -352,6 +352,19 @@ def test_a_wrong_value_is_told_with_the_flag_and_what_is_allowed(
             "--git-username-file needs --git-token-file",
             id="a-user-without-a-token",
         ),
+        pytest.param(
+            (*SOURCE, "--verify", "commit"),
+            "--verify commit needs --allowed-signers (ssh) or --gpg-keyring (gpg)",
+            id="signatures-of-nobody",
+        ),
+        pytest.param(
+            (*SOURCE, "--gpg-keyring", "FILE"),
+            "--allowed-signers and --gpg-keyring need --verify commit",
+            id="signers-whom-nobody-asks-for",
+        ),
+        pytest.param(
+            ("--verify", "commit"), "--verify commit needs --source-url", id="signatures-of-nothing"
+        ),
     ],
 )
 def test_flags_that_do_not_fit_together_are_refused(
@@ -370,19 +383,15 @@ def test_what_this_version_cannot_do_is_refused_and_not_ignored(flag: object) ->
     assert refusal(option, "x") == f"{option} is not available in this version"
 
 
-@pytest.mark.parametrize(
-    ("argv", "message"),
-    [
-        pytest.param(
-            ("--verify", "commit"),
-            "--verify must be off: commit is not available in this version",
-            id="signatures",
-        ),
-    ],
-)
-def test_a_value_for_a_later_version_is_refused(argv: tuple[str, ...], message: str) -> None:
-    """As above, of one value."""
-    assert refusal(*argv) == message
+def test_who_may_sign_is_read_from_files(tmp_path: Path) -> None:
+    """Contract 9: one kind of signature, or both."""
+    file = tmp_path / "file"
+    file.touch()
+    told = settings(
+        *("--source-url", "file:///shop.git", "--verify", "commit"),
+        *("--allowed-signers", str(file), "--gpg-keyring", str(file)),
+    )
+    assert (told.allowed_signers, told.gpg_keyring) == (file, file)
 
 
 def test_what_is_off_anyway_may_be_said() -> None:

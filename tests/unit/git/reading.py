@@ -6,6 +6,7 @@ from reconciler.app import RealClock
 from reconciler.git.command import Limits
 from reconciler.git.remote import Credentials, Remote
 from reconciler.git.repository import GitSource
+from reconciler.git.signatures import Trust
 from reconciler.seams import Deadline, Snapshot
 
 NO_CREDENTIALS = Credentials()
@@ -20,9 +21,10 @@ def source(  # noqa: PLR0913 - each has a dull default; a test names one
     credentials: Credentials = NO_CREDENTIALS,
     limits: Limits = LIMITS,
     seconds: float = 60.0,
+    trust: Trust | None = None,
 ) -> GitSource:
     deadline = Deadline(RealClock(), seconds)
-    return GitSource(Remote(url, ref, tuple(paths), credentials), deadline, limits)
+    return GitSource(Remote(url, ref, tuple(paths), credentials), deadline, limits, trust)
 
 
 def read(source: GitSource) -> Snapshot:

@@ -213,7 +213,18 @@ def test_what_git_sees_of_the_machine_is_its_path_and_its_proxies(
     assert CANARY not in seen
     assert f"HOME={folder}" in seen
     assert {name for name in names if not name.startswith("GIT_")} <= {
-        *("HOME", "PATH", "PWD", "OLDPWD", "SHLVL", "_", "LANGUAGE", "LC_ALL", "HTTPS_PROXY"),
+        *(
+            "HOME",
+            "TMPDIR",
+            "PATH",
+            "PWD",
+            "OLDPWD",
+            "SHLVL",
+            "_",
+            "LANGUAGE",
+            "LC_ALL",
+            "HTTPS_PROXY",
+        ),
         *("https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY"),
     }
 

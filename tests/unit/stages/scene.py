@@ -81,6 +81,8 @@ class MemorySource:
         self.ref = ""
         self.trouble = ""
         self.fetched: list[str] = []
+        self.verified: list[str] = []
+        self.untrusted: set[str] = set()  # commits whose signature is good no more
 
     def commit(self, *documents: str, **files: str) -> str:
         """A new commit that the ref stands at from now on; its id follows from what is in it."""
@@ -102,12 +104,18 @@ class MemorySource:
             raise SourceError(self.trouble)
         return self.ref
 
-    def verify(self, commit: str) -> None:
-        """Nobody signs here, and nobody asks for it."""
-
     def fetch(self, commit: str) -> Snapshot:
+        self._check(commit)
         self.fetched.append(commit)
         return self._commits[commit]
+
+    def verify(self, commit: str) -> None:
+        self._check(commit)
+        self.verified.append(commit)
+
+    def _check(self, commit: str) -> None:
+        if commit in self.untrusted:
+            raise SourceError(f"the commit {commit} is signed by a key which was revoked")
 
 
 class Crash(BaseException):
