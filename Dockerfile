@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="reconciler" \
 # process (fd), or go over a protocol that nothing protects (ftp).
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates git openssh-client \
+    && apt-get install -y --no-install-recommends ca-certificates git gpg openssh-client \
     && rm -rf /var/lib/apt/lists/* \
     && for helper in ext fd ftp ftps; do rm -f "$(git --exec-path)/git-remote-$helper"; done \
     && python -m pip uninstall --yes --root-user-action=ignore pip \

@@ -88,15 +88,12 @@ class Command:
     prog: str
     description: str
     groups: tuple[Group, ...]
-    hidden: tuple[Flag, ...] = ()
     epilog: str = ""
     alternatives: tuple[tuple[str, ...], ...] = ()
 
     @property
     def flags(self) -> Iterator[Flag]:
-        """All of them, those that the help leaves out too."""
         yield from (flag for group in self.groups for flag in group.flags)
-        yield from self.hidden
 
 
 def given(
@@ -195,8 +192,6 @@ def _parser(command: Command) -> _Parser:
         section = parser.add_argument_group(group.title)
         for flag in group.flags:
             _add(section, flag, flag.text)
-    for flag in command.hidden:
-        _add(parser, flag, argparse.SUPPRESS)
     return parser
 
 
@@ -245,12 +240,8 @@ def truth(value: str) -> bool:
     return value.lower() in _TRUE
 
 
-def one_of(*allowed: str, later: Sequence[str] = ()) -> Callable[[str], str]:
-    """One of these words; of those that are for a later version it says so."""
-
+def one_of(*allowed: str) -> Callable[[str], str]:
     def read(value: str) -> str:
-        if value in later:
-            raise ValueError(f"{' or '.join(allowed)}: {value} is not available in this version")
         if value not in allowed:
             raise ValueError(f"{' or '.join(allowed)}, not {value!r}")
         return value

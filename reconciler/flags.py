@@ -98,6 +98,14 @@ _SOURCE = Group(
             metavar="WORD",
         ),
         Flag(
+            "cluster",
+            "name of this cluster, for documents that say which clusters they are for",
+            read.subdomain,
+            metavar="NAME",
+            default="",
+            shown="none: such documents are refused",
+        ),
+        Flag(
             "adopt",
             "take over workflows of a document's name that are not of this source",
             kind=Kind.SWITCH,
@@ -261,9 +269,6 @@ _TELL = Group(
     ),
 )
 
-# Known, so that the refusal can say so; not in the help.
-LATER = (Flag("cluster", "", metavar="NAME"),)
-
 RUN = Command(
     prog="reconciler run",
     description=(
@@ -271,7 +276,6 @@ RUN = Command(
         "kept in memory or on disk for the next one."
     ),
     groups=(_SOURCE, _GIT, _CLUSTER, _RUN, _TELL),
-    hidden=LATER,
     alternatives=(
         ("namespace", "all_namespaces"),
         ("lease_name", "no_lease"),

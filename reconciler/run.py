@@ -200,6 +200,7 @@ def _source_settings(settings: Settings) -> SourceSettings:
         moved=settings.source_moved,
         record=settings.first_run == "record",
         adopt=settings.adopt,
+        cluster=settings.cluster,
         prune=settings.prune,
     )
 

@@ -13,13 +13,14 @@ from typing import Literal, Protocol
 
 from reconciler import commandline
 from reconciler.errors import UsageError
-from reconciler.flags import LATER, RUN
+from reconciler.flags import RUN
 
 _ANY = ("https", "ssh", "file", "http")
 _BELONGS_TO: Mapping[str, tuple[str, ...]] = {
     "source_path": _ANY,
     "source_moved": _ANY,
     "adopt": _ANY,
+    "cluster": _ANY,
     "prune": _ANY,
     "git_ssh_key": ("ssh",),
     "git_known_hosts": ("ssh",),
@@ -55,6 +56,7 @@ class Settings:
 
     first_run: Literal["run", "record"] = "run"
     adopt: bool = False
+    cluster: str = ""
     prune: bool = False
 
     kubeconfig: Path | None = None
@@ -95,7 +97,6 @@ def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> a
         UsageError: what is wrong, where, and what is allowed.
     """
     values = commandline.given(RUN, argv, environment)
-    _refuse_later(values)
     _check_source(values)
     return values
 
@@ -115,6 +116,7 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
         source_moved=values.source_moved,
         first_run=values.first_run,
         adopt=values.adopt,
+        cluster=values.cluster,
         prune=values.prune and not values.no_prune,
         git_ssh_key=values.git_ssh_key,
         git_known_hosts=values.git_known_hosts,
@@ -158,12 +160,6 @@ def _state_namespace(values: argparse.Namespace, home: Home, namespace: str | No
             "the namespace that holds the Lease and the head of the source"
         )
     return str(state)
-
-
-def _refuse_later(values: argparse.Namespace) -> None:
-    for flag in LATER:
-        if getattr(values, flag.field):
-            raise UsageError(f"{flag.option} is not available in this version")
 
 
 def _check_source(values: argparse.Namespace) -> None:

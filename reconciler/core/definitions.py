@@ -20,7 +20,9 @@ from reconciler.core.envelope import (
     KINDS,
     RERUN,
     RUN_POLICY,
+    cluster_findings,
     concurrency,
+    elsewhere,
     envelope_findings,
     history,
     mapping,
@@ -92,20 +94,28 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All documents of one commit. `elsewhere` counts those meant for other clusters."""
+    """All documents of one commit. `elsewhere` names those that are meant for other clusters."""
 
     definitions: tuple[Definition, ...]
     problems: tuple[Problem, ...]
-    elsewhere: int = 0
+    elsewhere: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> frozenset[tuple[str, str]]:
+        """Namespace and name of every document that is in git, for this cluster or another."""
+        here = ((each.namespace, each.name) for each in self.definitions)
+        return frozenset((*here, *self.elsewhere))
 
 
-def read(documents: Iterable[Document], namespace: str | None) -> Definitions:
+def read(documents: Iterable[Document], namespace: str | None, cluster: str = "") -> Definitions:
     """Every document as a definition or as problems, in the order of the documents.
 
     `namespace` is the run's, None for all: a document of another is refused, and one that states
-    none goes there. Two of one name harm each other: neither is applied.
+    none goes there. Two of one name harm each other: neither is applied. Of a document for other
+    clusters than this one nothing is looked at but its name, which harms nobody here.
     """
-    readings = tuple(_read_one(document, namespace) for document in documents)
+    here, names = _here(documents, namespace, cluster)
+    readings = tuple(_read_one(document, namespace, cluster) for document in here)
     clashes = _clashes(readings)
     definitions: list[Definition] = []
     problems: list[Problem] = []
@@ -114,7 +124,7 @@ def read(documents: Iterable[Document], namespace: str | None) -> Definitions:
             definitions.append(reading.definition)
         else:
             problems.extend(_told(reading, (*clash, *reading.findings)))
-    return Definitions(tuple(definitions), tuple(problems))
+    return Definitions(tuple(definitions), tuple(problems), names)
 
 
 def content_of(namespace: str, spec: Mapping[str, object], rerun: str | None) -> str:
@@ -162,8 +172,30 @@ class _Reading:
     findings: tuple[Finding, ...]
 
 
-def _read_one(document: Document, namespace: str | None) -> _Reading:
-    findings = envelope_findings(document.value, namespace)
+def _here(
+    documents: Iterable[Document], namespace: str | None, cluster: str
+) -> tuple[list[Document], tuple[tuple[str, str], ...]]:
+    """The documents for this cluster, and the names of the others; one without a name is here.
+
+    It would be removed here and nobody could say so: it is told as bad.
+    """
+    here, names = [], []
+    for document in documents:
+        value = mapping(document.value)
+        metadata = mapping(value.get("metadata"))
+        name = text(metadata.get("name"))
+        if name and value.get("kind") in KINDS and elsewhere(value, cluster):
+            names.append((text(metadata.get("namespace")) or namespace or "", name))
+        else:
+            here.append(document)
+    return here, tuple(names)
+
+
+def _read_one(document: Document, namespace: str | None, cluster: str) -> _Reading:
+    findings = (
+        *envelope_findings(document.value, namespace),
+        *cluster_findings(document.value, cluster),
+    )
     value = mapping(document.value)
     if value.get("kind") not in KINDS:
         return _Reading(document, "", "", None, findings)

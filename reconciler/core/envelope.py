@@ -16,6 +16,7 @@ DEFINITION: Literal["WorkflowDefinition"] = "WorkflowDefinition"
 EXECUTION: Literal["WorkflowExecution"] = "WorkflowExecution"
 KINDS = (DEFINITION, EXECUTION)
 RERUN = "kubernaut.ai/rerun"
+CLUSTERS = "kubernaut.ai/clusters"
 RUN_POLICY = "runPolicy"
 CONCURRENCY = ("Queue", "Replace")
 DEFAULT_HISTORY = 3
@@ -24,6 +25,8 @@ MAX_HISTORY = 100
 _OURS = "kubernaut.ai/"
 _UNSUPPORTED = "NotSupported"
 _MAX_NAME = 253
+_MAX_CLUSTERS = 4_096
+_CLUSTERS = re.compile(r" *[-a-z0-9.*]+( *, *[-a-z0-9.*]+)* *")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _KEY = re.compile(
@@ -150,21 +153,24 @@ def _annotations(annotations: object) -> Iterator[Finding]:
     for path, key, value in _entries(annotations, "metadata.annotations"):
         if key is None or not _KEY.fullmatch(key):
             yield Finding(path, f"{path} must be a mapping of annotation names to text", INVALID)
-        elif key == f"{_OURS}clusters":
+        elif key.startswith(_OURS) and key not in (RERUN, CLUSTERS):
             yield Finding(
                 path,
-                f"{key} is not supported yet: this document would be applied to every cluster; "
-                "leave the annotation out, or keep the document in a source of its own",
-                _UNSUPPORTED,
-            )
-        elif key.startswith(_OURS) and key != RERUN:
-            yield Finding(
-                path, f"{key} is not known here: of {_OURS} a document states {RERUN} only", INVALID
+                f"{key} is not known here: of {_OURS} a document states {RERUN} "
+                f"and {CLUSTERS} only",
+                INVALID,
             )
         elif not isinstance(value, str):
             yield Finding(
                 path,
                 f"{path} must be text; a number, true or false needs quotes to be text",
+                INVALID,
+            )
+        elif key == CLUSTERS and not _patterns(value):
+            yield Finding(
+                path,
+                f"{path} must be names of clusters with commas between them, '*' for any text, as "
+                'in "eu-1,us-*"',
                 INVALID,
             )
 
@@ -176,6 +182,59 @@ def _entries(value: object, path: str) -> Iterator[tuple[str, str | None, object
             yield f"{path}.{printable(key)}", key, each
     elif value is not None:
         yield path, None, value
+
+
+# --- which clusters -------------------------------------------------------------------------
+
+
+def elsewhere(value: object, cluster: str) -> bool:
+    """Whether a document states for which clusters it is, and this one is none of them."""
+    patterns = _stated_clusters(value)
+    return bool(patterns and cluster) and not any(_matches(each, cluster) for each in patterns)
+
+
+def cluster_findings(value: object, cluster: str) -> tuple[Finding, ...]:
+    """A run that does not say where it runs reads no document that is for certain clusters."""
+    if cluster or not _stated_clusters(value):
+        return ()
+    return (
+        Finding(
+            f"metadata.annotations.{CLUSTERS}",
+            f"the document is for certain clusters ({CLUSTERS}), and the run does not say which "
+            "one this is: run with --cluster",
+            "ClusterUnknown",
+        ),
+    )
+
+
+def _stated_clusters(value: object) -> tuple[str, ...]:
+    metadata = mapping(mapping(value).get("metadata"))
+    return _patterns(mapping(metadata.get("annotations")).get(CLUSTERS))
+
+
+def _patterns(stated: object) -> tuple[str, ...]:
+    """The names that an annotation lists; none where it is not one."""
+    listed = text(stated)
+    if len(listed) > _MAX_CLUSTERS or not _CLUSTERS.fullmatch(listed):
+        return ()
+    return tuple(each.strip() for each in listed.split(","))
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Part after part from the left, each where it is first found: never slow, whatever it is."""
+    first, *parts = pattern.split("*")
+    if not parts:
+        return pattern == name
+    *between, last = parts
+    if not name.startswith(first):
+        return False
+    at = len(first)
+    for part in between:
+        found = name.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return len(name) - at >= len(last) and name.endswith(last)
 
 
 # --- the run policy -------------------------------------------------------------------------

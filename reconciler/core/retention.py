@@ -84,7 +84,7 @@ def _over_since(view: SourceView, seen: Live) -> bool:
 
 def _gone(view: SourceView) -> tuple[Metadata, ...]:
     """Objects whose document is not in git, over or not."""
-    stated = {(each.namespace, each.name) for each in view.definitions.definitions}
+    stated = view.definitions.names
     return tuple(meta for meta in view.objects.values() if _document(meta) not in stated)
 
 
@@ -97,7 +97,6 @@ def _held(view: SourceView, gone: Sequence[Metadata]) -> str:
             "the source is new here, or has moved: what is left of it is looked at first",
         ),
         (bool(stated.problems), "a document could not be read, and nobody can say which it is"),
-        (bool(stated.elsewhere), "a document is for another cluster, and may be one of these"),
         (not stated.definitions, "the source holds no document at all"),
         (
             2 * len(gone) > total,

@@ -32,7 +32,7 @@ class SourceSettings:
     `paths` empty means the whole repository. The head lives in `state_namespace`. `moved` accepts
     a head that names another URL or other paths; `record` starts nothing of a source that is new
     to the cluster; `adopt` takes over objects that are not of this source; `prune` deletes runs
-    whose document left git.
+    whose document left git. `cluster` is this one's name, empty where nobody gave it one.
     """
 
     name: str
@@ -45,11 +45,13 @@ class SourceSettings:
     record: bool = False
     adopt: bool = False
     prune: bool = False
+    cluster: str = ""
 
     @property
     def flags(self) -> str:
         """Flags that change what is applied: with others a commit is applied anew."""
-        return f"namespace={self.namespace or '*'}{',prune' if self.prune else ''}"
+        told = f"namespace={self.namespace or '*'}{',prune' if self.prune else ''}"
+        return f"{told},cluster={self.cluster}" if self.cluster else told
 
 
 # --- the head -------------------------------------------------------------------------------
@@ -244,9 +246,9 @@ class SourceView:
     def gone(self) -> tuple[WorkflowRecord, ...]:
         """Records whose document is in git no more.
 
-        None while any document is bad or elsewhere: which one it is, nobody can say then.
+        None while any document is bad: which one it is, nobody can say then.
         """
-        if self.definitions.problems or self.definitions.elsewhere:
+        if self.definitions.problems:
             return ()
-        stated = {(each.namespace, each.name) for each in self.definitions.definitions}
+        stated = self.definitions.names
         return tuple(record for key, record in self.records.items() if key not in stated)

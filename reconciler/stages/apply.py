@@ -359,7 +359,7 @@ def _origin(view: SourceView) -> Origin:
 def _applied(view: SourceView, orders: Sequence[Order]) -> Applied:
     results = Counter(each.result for each in orders)
     results[DocumentResult.INVALID] = view.invalid
-    results[DocumentResult.ELSEWHERE] = view.definitions.elsewhere
+    results[DocumentResult.ELSEWHERE] = len(view.definitions.elsewhere)
     told = tuple(outcomes(view, orders))
     for outcome in told:
         if outcome.result is DocumentResult.NOT_REACHED:

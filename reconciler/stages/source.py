@@ -60,7 +60,7 @@ def _whole_view(
     commit = source.resolve()
     world.deadline.check()
     snapshot = source.fetch(commit)
-    definitions, invalid = _definitions(snapshot, settings.namespace)
+    definitions, invalid = _definitions(snapshot, settings)
     return SourceView(
         settings,
         head,
@@ -114,7 +114,7 @@ def _place(url: str, paths: Sequence[str]) -> str:
     return f"{url} ({', '.join(sorted(paths)) or 'the whole repository'})"
 
 
-def _definitions(snapshot: Snapshot, namespace: str | None) -> tuple[Definitions, int]:
+def _definitions(snapshot: Snapshot, settings: SourceSettings) -> tuple[Definitions, int]:
     """All documents of the commit, and how many of them are refused.
 
     A file that was not read counts as one.
@@ -125,7 +125,7 @@ def _definitions(snapshot: Snapshot, namespace: str | None) -> tuple[Definitions
         found, problems = manifests.documents(file.path, file.blob, file.data)
         documents += found
         unread += problems
-    told = read(documents, namespace)
-    refused = len(documents) - len(told.definitions) - told.elsewhere
+    told = read(documents, settings.namespace, settings.cluster)
+    refused = len(documents) - len(told.definitions) - len(told.elsewhere)
     every = sorted((*unread, *told.problems), key=lambda problem: (problem.path, problem.line))
     return Definitions(told.definitions, tuple(every), told.elsewhere), len(unread) + refused

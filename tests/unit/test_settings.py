@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.flags import LATER, RUN
+from reconciler.flags import RUN
 from reconciler.settings import Settings, parse, settle
 
 SOURCE = ("--source-url", "https://git.example.com/shop.git")
@@ -376,11 +376,11 @@ def test_flags_that_do_not_fit_together_are_refused(
     assert refusal(*(str(file) if word == "FILE" else word for word in argv)).startswith(message)
 
 
-@pytest.mark.parametrize("flag", [pytest.param(flag, id=flag.name) for flag in LATER])
-def test_what_this_version_cannot_do_is_refused_and_not_ignored(flag: object) -> None:
-    """A flag that does nothing would be believed."""
-    option = f"--{getattr(flag, 'name', '')}"
-    assert refusal(option, "x") == f"{option} is not available in this version"
+def test_a_run_may_be_told_which_cluster_it_is_in() -> None:
+    """Contract 9: of a source; without one nothing would ask."""
+    assert settings(*SOURCE, "--cluster", "eu-1").cluster == "eu-1"
+    assert refusal("--cluster", "eu-1").startswith("--cluster needs --source-url")
+    assert refusal(*SOURCE, "--cluster", "EU_1").startswith("--cluster must be a name of at most")
 
 
 def test_who_may_sign_is_read_from_files(tmp_path: Path) -> None:
@@ -430,4 +430,3 @@ def test_the_help_names_every_flag_and_its_variable(capsys: pytest.CaptureFixtur
     for flag in (flag for group in RUN.groups for flag in group.flags):
         assert flag.option in told
         assert flag.variable in told.replace("\n", "").replace(" ", "")
-    assert not [flag for flag in LATER if f"{flag.option} " in told]

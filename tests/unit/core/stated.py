@@ -23,13 +23,13 @@ def doc(
     )
 
 
-def told(*texts: str, namespace: str | None = "shop") -> Definitions:
+def told(*texts: str, namespace: str | None = "shop", cluster: str = "") -> Definitions:
     found: list[Document] = []
     for number, text in enumerate(texts):
         read_, problems = documents(f"{number}.yaml", f"b10b{number}", text.encode())
         assert problems == []
         found += read_
-    return read(found, namespace)
+    return read(found, namespace, cluster)
 
 
 def one(text: str, namespace: str | None = "shop") -> Definition:

@@ -316,3 +316,46 @@ def test_the_broken_example_is_refused_with_its_cycle() -> None:
     """What its own comment says."""
     [problem] = _examples(EXAMPLES / "broken").problems
     assert problem.message.endswith("basket -> prices -> search -> basket")
+
+
+# --- other clusters -------------------------------------------------------------------------
+
+
+def clusters(listed: str) -> str:
+    return f'  annotations: {{kubernaut.ai/clusters: "{listed}"}}\n'
+
+
+def test_a_document_for_other_clusters_is_named_and_not_read() -> None:
+    """Contract 5: it counts as elsewhere; what is wrong with it is told where it is read."""
+    found = told(
+        doc("here", meta=clusters("eu-*")),
+        doc("there", meta=clusters("us-1"), spec="  nonsense: true\n"),
+        doc("everywhere"),
+        cluster="eu-1",
+    )
+    assert [each.name for each in found.definitions] == ["here", "everywhere"]
+    assert (found.problems, found.elsewhere) == ((), (("shop", "there"),))
+    assert found.names == {("shop", "here"), ("shop", "there"), ("shop", "everywhere")}
+
+
+def test_two_documents_of_one_name_for_different_clusters_do_not_clash() -> None:
+    """Contract 5: one workflow, another form of it in each cluster."""
+    texts = (doc(meta=clusters("eu-1")), doc(meta=clusters("us-1"), spec="  suspend: true\n"))
+    suspended = [
+        [each.model.suspend for each in told(*texts, cluster=cluster).definitions]
+        for cluster in ("eu-1", "us-1", "ap-1")
+    ]
+    assert suspended == [[False], [True], []]
+
+
+def test_a_document_for_other_clusters_without_a_name_is_told() -> None:
+    """Contract 5: nobody could say which one is not removed."""
+    text = doc(meta=clusters("us-1")).replace("  name: restart\n", "")
+    [problem] = told(text, cluster="eu-1").problems
+    assert problem.field == "metadata.name"
+
+
+def test_for_which_clusters_a_document_is_starts_nothing() -> None:
+    """Contract 5: content is spec, namespace and rerun."""
+    [named] = told(doc(meta=clusters("eu-1")), cluster="eu-1").definitions
+    assert named.content == one(doc()).content

@@ -1,7 +1,8 @@
-"""What stands around a spec, and features that are not there yet (contract 5)."""
+"""What stands around a spec (contract 5)."""
 
 import pytest
 
+from reconciler.core.envelope import elsewhere
 from tests.unit.core.stated import API, doc, one, refused
 
 
@@ -110,8 +111,27 @@ def test_what_is_no_workflow_is_told_as_such(text: str, reason: str, message: st
             doc(meta="  annotations: {kubernaut.ai/commit: x}\n"),
             "metadata.annotations.kubernaut.ai/commit",
             "kubernaut.ai/commit is not known here: of kubernaut.ai/ a document states "
-            "kubernaut.ai/rerun only",
+            "kubernaut.ai/rerun and kubernaut.ai/clusters only",
             id="our-annotation",
+        ),
+        pytest.param(
+            doc(meta="  annotations: {kubernaut.ai/clusters: 'eu-1,,us'}\n"),
+            "metadata.annotations.kubernaut.ai/clusters",
+            "metadata.annotations.kubernaut.ai/clusters must be names of clusters",
+            id="clusters-with-a-gap",
+        ),
+        pytest.param(
+            doc(meta="  annotations: {kubernaut.ai/clusters: EU_1}\n"),
+            "metadata.annotations.kubernaut.ai/clusters",
+            "metadata.annotations.kubernaut.ai/clusters must be names of clusters",
+            id="clusters-that-no-cluster-can-be-named",
+        ),
+        pytest.param(
+            doc(meta="  annotations: {kubernaut.ai/clusters: eu-1}\n"),
+            "metadata.annotations.kubernaut.ai/clusters",
+            "the document is for certain clusters (kubernaut.ai/clusters), and the run does not "
+            "say which one this is: run with --cluster",
+            id="clusters-in-a-run-that-has-no-name-for-its-own",
         ),
     ],
 )
@@ -123,20 +143,26 @@ def test_what_stands_around_a_spec_is_checked(text: str, field: str, message: st
 
 
 @pytest.mark.parametrize(
-    ("text", "field"),
+    ("clusters", "cluster", "read"),
     [
-        pytest.param(
-            doc(meta="  annotations: {kubernaut.ai/clusters: eu-1}\n"),
-            "metadata.annotations.kubernaut.ai/clusters",
-            id="clusters",
-        ),
+        pytest.param("eu-1", "eu-1", True, id="its-name"),
+        pytest.param("eu-1", "eu-10", False, id="not-a-part-of-its-name"),
+        pytest.param("us-1, eu-1", "eu-1", True, id="one-of-several"),
+        pytest.param("eu-*", "eu-1", True, id="any-that-begins-so"),
+        pytest.param("eu-*", "eu", False, id="no-less-than-it-says"),
+        pytest.param("*", "eu-1", True, id="any"),
+        pytest.param("e*-*1", "eu-1", True, id="parts"),
+        pytest.param("e*u-1*1", "eu-1", False, id="a-part-is-used-once"),
+        pytest.param("e.-1", "eu-1", False, id="a-dot-is-a-dot"),
+        pytest.param("*a" * 60, "a" * 59 + "b", False, id="as-many-stars-as-fit"),
     ],
 )
-def test_a_feature_that_is_not_there_yet_is_refused_by_name(text: str, field: str) -> None:
-    """Contract 5: a document must not run differently from what it says."""
-    [problem] = refused(text)
-    assert (problem.field, problem.reason) == (field, "NotSupported")
-    assert "is not supported yet" in problem.message
+def test_a_document_is_for_the_clusters_that_it_names(
+    clusters: str, cluster: str, *, read: bool
+) -> None:
+    """Contract 5: `kubernaut.ai/clusters: "eu-1,eu-*"`."""
+    value = {"metadata": {"annotations": {"kubernaut.ai/clusters": clusters}}}
+    assert elsewhere(value, cluster) is not read
 
 
 @pytest.mark.parametrize(

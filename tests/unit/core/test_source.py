@@ -159,7 +159,10 @@ def test_a_record_without_a_document_is_told_as_gone() -> None:
         pytest.param(
             Definitions((), (Problem("a.yaml", 1, "not YAML"),)), id="while-a-document-is-bad"
         ),
-        pytest.param(Definitions((), (), elsewhere=1), id="while-one-is-meant-for-elsewhere"),
+        pytest.param(
+            Definitions((), (), elsewhere=((NAMESPACE, "restart"),)),
+            id="that-is-meant-for-another-cluster",
+        ),
     ],
 )
 def test_nothing_is_told_as_gone_that_may_be_there(definitions: Definitions) -> None:
