@@ -1,5 +1,6 @@
 """What may start, and how many: the cap of contract 4 is kept here."""
 
+from datetime import datetime
 from typing import Unpack
 
 import pytest
@@ -171,6 +172,14 @@ def test_a_limit_lowered_in_the_middle_takes_nothing_back() -> None:
     assert steps_created(decide_again(seen, *one_left, cap=2)) == ["f"]
 
 
+@pytest.mark.parametrize("cap", [pytest.param(2, id="the-runs"), pytest.param(9, id="its-own")])
+def test_a_limit_raised_before_the_start_holds_from_the_next_pass(cap: int) -> None:
+    """Contract 2: the limits that this pass reads count, whatever an earlier one saw."""
+    seen = after(workflow(*SEVEN, max_concurrent_steps=1, suspend=True))
+    given = edited(seen, suspend=False, max_concurrent_steps=7)
+    assert steps_created(decide_again(given, cap=cap)) == list("abcdefg")[:cap]
+
+
 def test_reservations_beyond_a_lowered_limit_are_made_all_the_same() -> None:
     """Contract 4: reserved is started."""
     seen = after(workflow(*SEVEN))
@@ -269,6 +278,39 @@ def test_an_approval_lets_its_step_start_and_no_other() -> None:
     assert [each.step_name for each in seen.status.step_results] == ["c"]
     seen = edited(seen, approvals=approved("b"))
     assert steps_created(decide_again(seen, child("c", "Running"))) == ["b"]
+
+
+def test_beside_a_gate_the_others_start_retry_and_complete() -> None:
+    """Contract 4, Ready: a missing approval holds back its own step, and what is behind it."""
+    gate = step("gate", requires_approval=True)
+    behind = step("behind", depends_on=("gate",))
+    seen = after(workflow(gate, behind, step("a", retries=1), step("b", depends_on=("a",))))
+    seen = after(seen, child("a", "Failed"))
+    decision = decide_again(seen, child("a", "Failed"), now=at(seconds=30))
+    assert steps_created(decision) == ["a"]
+    seen = seen.with_status(decision.status)
+    again = child("a", "Completed", attempt=1)
+    assert steps_created(decide_again(seen, child("a", "Failed"), again)) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("change", "now", "phase"),
+    [
+        pytest.param({"cancel": True}, at(), "Cancelled", id="a-cancel"),
+        pytest.param({"approvals": approved("gate")}, at(), "Executing", id="the-approval"),
+        pytest.param({"suspend": True}, at(), "Executing", id="a-suspension"),
+        pytest.param({}, at(hours=2), "Failed", id="the-timeout"),
+    ],
+)
+def test_while_an_approval_is_missing_everything_else_is_still_possible(
+    change: SpecFields, now: datetime, phase: str
+) -> None:
+    """Contract 4: a gate is one of several, and blocks no way out."""
+    gate = step("gate", depends_on=("a",), requires_approval=True)
+    seen = after(workflow(step("a"), gate, timeout="1h"), child("a", "Completed"))
+    decision = decide_again(edited(seen, **change), child("a", "Completed"), now=now)
+    assert decision.status.phase == phase
+    assert steps_created(decision) == (["gate"] if "approvals" in change else [])
 
 
 def test_an_approval_replaces_no_dependency() -> None:
