@@ -307,6 +307,9 @@ class Source(Protocol):
     def verify(self, commit: str) -> None:
         """That a commit is still signed by somebody who may, where signatures are asked for."""
 
+    def descends(self, commit: str, earlier: str) -> bool | None:
+        """Whether the earlier one is its ancestor; None when nobody knows. No SourceError."""
+
 
 # --- gateway --------------------------------------------------------------------------------
 

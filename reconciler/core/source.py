@@ -200,6 +200,7 @@ class SourceView:
 
     `idle`: the ref is at the whole commit and nothing is due; nothing else was read then.
     `due`: an hour has passed since the last look, so the records are looked after too.
+    `rewritten`: the commit is known not to descend from the one that the head names.
     `objects` and `records` are by namespace and name. `unsettled` is read when an unfinished
     fence or the hourly look asks for it, and `at` is the server's time of that list. `invalid`
     counts the documents behind the problems. `elapsed` is how long the run had been at work.
@@ -213,6 +214,7 @@ class SourceView:
     due: bool = False
     committed_at: datetime | None = None
     signer: Signer | None = None
+    rewritten: bool = False
     definitions: Definitions = field(default_factory=lambda: Definitions((), ()))
     invalid: int = 0
     objects: Mapping[Key, Metadata] = field(default_factory=lambda: MappingProxyType({}))

@@ -8,6 +8,7 @@ fails is a SourceError for people.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,11 +29,19 @@ _COMMIT = "^{commit}"
 # At most 11 digits: the year 5138. What is longer is no time that Python can hold.
 _COMMITTER = re.compile(rb"^committer [^\n]*> ([0-9]{1,11}) [-+][0-9]{4}$", re.MULTILINE)
 _SHORT_ID = re.compile(r"[0-9a-f]{7,39}")
+_IN_PACK = re.compile(rb"^in-pack: ([0-9]{1,12})$", re.MULTILINE)
 _SHA256_DIGITS = 64
 _SHOWN_NAMES = 10
 _MAX_COMMIT = 1 << 20
+_MAX_HISTORY = 8 << 20
 _BATCH_LINE = 128
 _NO_LIMITS_GIVEN = Limits()
+# How far back a commit is looked for. Most runs find it at once; the second look is for a history
+# that was rewritten, and asks for commits alone: 50,000 are about 10 MB.
+_NEAR = 100
+_FAR = 50_000
+_LOOKING_BACK = 10.0  # seconds for each command: it only tells, and must not use up the run
+_ONLY_COMMITS = "--filter=tree:0"  # a server that does not know it sends all
 
 
 class GitSource:
@@ -122,8 +131,31 @@ class GitSource:
             return
         told = self._told()
         with self._git(told) as git:
-            head = self._take(git, commit, told, "--filter=tree:0")
+            head = self._take(git, commit, told, _ONLY_COMMITS)
             self._signer(git, commit, head, told)
+
+    def descends(self, commit: str, earlier: str) -> bool | None:
+        """Whether the earlier commit is an ancestor; None where that cannot be told cheaply.
+
+        Raises:
+            DeadlinePassed: the run has no time left.
+        """
+        bounds = replace(self._limits, seconds=min(self._limits.seconds, _LOOKING_BACK))
+        told = self._told()
+        try:
+            with self._git(told, bounds) as git:
+                for depth in (_NEAR, _FAR):
+                    self._take(git, commit, told, _ONLY_COMMITS, f"--depth={depth}")
+                    history = git.run("rev-list", _HEAD, most=_MAX_HISTORY).decode("ascii").split()
+                    if earlier in history:
+                        return True
+                    if git.run("rev-parse", "--is-shallow-repository") == b"false\n":
+                        return False
+                    if _packed(git) > len(history):
+                        return None  # the server sent the files too: no further look
+        except SourceError:  # not worth a run: what the ref says is applied all the same
+            return None
+        return None
 
     # --- the ref ----------------------------------------------------------------------------
 
@@ -178,10 +210,10 @@ class GitSource:
     # --- where git runs ---------------------------------------------------------------------
 
     @contextmanager
-    def _git(self, told: Told) -> Iterator[Git]:
+    def _git(self, told: Told, limits: Limits | None = None) -> Iterator[Git]:
         try:
             with own_folder(self._remote, self._trust) as (folder, environment):
-                yield Git(folder, environment, self._deadline, self._limits, told)
+                yield Git(folder, environment, self._deadline, limits or self._limits, told)
         except OSError as error:
             raise told.error(
                 f"no temporary folder can be used ({error.strerror}): set TMPDIR to one that can"
@@ -221,6 +253,12 @@ def _objects(git: Git, *names: str, most: int) -> bytes:
         return b""
     asked = "".join(f"{name}\n" for name in names)
     return git.run("cat-file", "--batch", given=asked.encode("ascii"), most=most)
+
+
+def _packed(git: Git) -> int:
+    """How many objects were fetched."""
+    match = _IN_PACK.search(git.run("count-objects", "-v"))
+    return int(match[1]) if match else 0
 
 
 def _committed_at(head: bytes) -> datetime:

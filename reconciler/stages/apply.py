@@ -380,12 +380,23 @@ def _announced(view: SourceView, head: Head, applied: Applied) -> Applied:
     """With the Events of a commit that this run's head write is the first to name."""
     if not view.first or head.commit != view.commit:
         return applied
+    told = {
+        reason: [each.text for each in applied.outcomes if each.result is result]
+        for result, reason in _TOLD_IN_EVENTS.items()
+    }
+    if view.rewritten:
+        why = (
+            f"the commit {view.commit} does not descend from {view.head.commit}, which was read "
+            "before: history was rewritten or the ref was moved. What the ref says now is applied"
+        )
+        _log.warning("%s", why)
+        told["SourceRewritten"] = [why]
     regarding = Regarding("v1", "ConfigMap", view.settings.state_namespace, head.name, head.uid)
     return replace(
         applied,
         events=tuple(
             Event(regarding, reason, note(lines), warning=True)
-            for result, reason in _TOLD_IN_EVENTS.items()
-            if (lines := [each.text for each in applied.outcomes if each.result is result])
+            for reason, lines in told.items()
+            if lines
         ),
     )

@@ -4,6 +4,7 @@ Everything that stage 3 compares is read before the fence, in the order that kee
 Nothing is written here, and nothing of a source that stands still is read but the head and the ref.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -12,6 +13,8 @@ from reconciler.core.definitions import Definitions, Document, Problem, read
 from reconciler.core.source import Head, SourceSettings, SourceView, head_name, read_head
 from reconciler.errors import ClusterError, SourceError, UsageError
 from reconciler.seams import Cluster, Scope, Snapshot, Source, Workflows, World
+
+_log = logging.getLogger(__name__)
 
 
 def read_source(world: World, settings: SourceSettings) -> SourceView:
@@ -69,6 +72,7 @@ def _whole_view(
         due=due,
         committed_at=snapshot.committed_at,
         signer=snapshot.signer,
+        rewritten=_rewritten(source, head, settings, commit),
         definitions=definitions,
         invalid=invalid,
         objects=objects,
@@ -77,6 +81,16 @@ def _whole_view(
         at=listed.at,
         elapsed=timedelta(seconds=world.deadline.elapsed),
     )
+
+
+def _rewritten(source: Source, head: Head, settings: SourceSettings, commit: str) -> bool:
+    """Whether the ref went anywhere but forward since the head was written; asked when it moved."""
+    if head.commit in ("", commit) or head.url != settings.url:
+        return False
+    known = source.descends(commit, head.commit)
+    if known is None:
+        _log.info("whether %s descends from %s could not be told", commit, head.commit)
+    return known is False
 
 
 def _head(cluster: Cluster, settings: SourceSettings) -> Head:

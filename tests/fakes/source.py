@@ -20,6 +20,7 @@ class MemorySource:
     def __init__(self) -> None:
         self._commits: dict[str, Snapshot] = {}
         self._head = ""
+        self._parents: dict[str, str] = {}
         self.trouble = ""
         self.fetched: list[str] = []
         self.verified: list[str] = []
@@ -40,6 +41,7 @@ class MemorySource:
         )
         name = _named("commit", repr((self._head, blobs, at)).encode())
         self._commits[name] = Snapshot(name, at, blobs, skipped)
+        self._parents[name] = self._head
         self._head = name
         return name
 
@@ -65,6 +67,14 @@ class MemorySource:
         self._check()
         self._check_signature()
         self.verified.append(commit)
+
+    def descends(self, commit: str, earlier: str) -> bool | None:
+        if commit not in self._commits:
+            return None
+        above = commit
+        while above and above != earlier:
+            above = self._parents[above]
+        return bool(above)
 
     def _check_signature(self) -> None:
         if self.untrusted:

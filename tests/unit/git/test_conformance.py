@@ -18,10 +18,12 @@ class Bench:
         self,
         source: Source,
         commit: Callable[[Mapping[str, str]], str],
+        append: Callable[[Mapping[str, str], str], str],
         move: Callable[[str], object],
     ) -> None:
         self.source = source
         self.commit = commit
+        self.append = append
         self.move = move
 
 
@@ -29,7 +31,7 @@ class Bench:
 def bench(request: pytest.FixtureRequest, git_repository: Repository) -> Bench:
     if request.param == "memory":
         memory = MemorySource()
-        return Bench(memory, memory.commit, memory.move)
+        return Bench(memory, memory.commit, lambda files, _: memory.commit(files), memory.move)
 
     def move(commit: str) -> object:
         return git_repository.git("update-ref", "refs/heads/main", commit)
@@ -37,7 +39,10 @@ def bench(request: pytest.FixtureRequest, git_repository: Repository) -> Bench:
     def commit(files: Mapping[str, str]) -> str:
         return git_repository.commit(files)
 
-    return Bench(source(git_repository.url), commit, move)
+    def append(files: Mapping[str, str], parent: str) -> str:
+        return git_repository.commit(files, parent=parent)
+
+    return Bench(source(git_repository.url), commit, append, move)
 
 
 def test_the_ref_stands_at_the_last_commit(bench: Bench) -> None:
@@ -76,6 +81,16 @@ def test_a_ref_that_is_moved_back_stands_where_it_stands(bench: Bench) -> None:
     bench.commit({"a.yaml": "a: 2\n"})
     bench.move(first)
     assert bench.source.resolve() == first
+
+
+def test_a_commit_that_replaced_another_does_not_descend_from_it(bench: Bench) -> None:
+    """Contract 5: `SourceRewritten`; a commit descends from itself."""
+    first = bench.commit({"a.yaml": "a: 1\n"})
+    bench.move(first)
+    second = bench.append({"a.yaml": "a: 2\n"}, first)
+    assert bench.source.descends(second, first) is True
+    assert bench.source.descends(first, second) is False
+    assert bench.source.descends(second, second) is True
 
 
 def test_an_empty_repository_cannot_be_resolved(bench: Bench) -> None:

@@ -82,6 +82,8 @@ class MemorySource:
         self.trouble = ""
         self.fetched: list[str] = []
         self.verified: list[str] = []
+        self.asked: list[tuple[str, str]] = []  # whether the one descends from the other
+        self.forward: bool | None = True  # the answer
         self.untrusted: set[str] = set()  # commits whose signature is good no more
 
     def commit(self, *documents: str, **files: str) -> str:
@@ -112,6 +114,10 @@ class MemorySource:
     def verify(self, commit: str) -> None:
         self._check(commit)
         self.verified.append(commit)
+
+    def descends(self, commit: str, earlier: str) -> bool | None:
+        self.asked.append((commit, earlier))
+        return self.forward
 
     def _check(self, commit: str) -> None:
         if commit in self.untrusted:

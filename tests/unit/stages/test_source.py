@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler.core.api import RecordState
 from reconciler.core.outcome import DocumentResult
 from reconciler.errors import DeadlinePassed, SourceError, UsageError
 from reconciler.kube.answers import Response
@@ -251,3 +252,40 @@ def test_a_file_that_was_skipped_is_told_as_one_that_is_refused(scene: Scene) ->
     applied = scene.run().source()
     assert applied.results == {DocumentResult.APPLIED: 1, DocumentResult.INVALID: 1}
     assert [each.text for each in applied.problems] == ["a.yaml:1: a symlink"]
+
+
+# --- a ref that went anywhere but forward ---------------------------------------------------
+
+
+def test_a_rewritten_history_is_applied_as_it_is_now_and_told_once(scene: Scene) -> None:
+    """Contract 5, 10: in the run whose head write first names the commit."""
+    before = scene.source.commit(document())
+    assert scene.run().source().events == ()
+    scene.source.forward = False
+    after = scene.source.commit(document(replicas=2))
+    (event,) = scene.run().source().events
+    assert (event.reason, event.warning) == ("SourceRewritten", True)
+    assert event.regarding.name == HEAD
+    assert f"the commit {after} does not descend from {before}" in event.note
+    assert scene.source.asked == [(after, before)]
+    assert scene.states()[0] is RecordState.INTENDED
+    for _ in range(2):
+        assert scene.run().source().events == ()
+
+
+def test_nothing_is_said_of_what_nobody_knows(scene: Scene) -> None:
+    """Contract 5: beyond the bound of a look back the log says so, and no Event accuses."""
+    scene.source.commit(document())
+    scene.run().source()
+    scene.source.forward = None
+    scene.source.commit(document(replicas=2))
+    assert scene.run().source().events == ()
+
+
+def test_a_source_that_moved_to_another_repository_has_no_history_to_compare(scene: Scene) -> None:
+    """Contract 5: --source-moved says it already."""
+    scene.source.commit(document())
+    scene.run().source()
+    scene.source.commit(document(replicas=2))
+    scene.run(url="https://git.example/other.git", moved=True).source()
+    assert scene.source.asked == []
