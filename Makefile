@@ -116,7 +116,7 @@ test-apiserver: setup ## the tests on a real control plane (its first build take
 	@$(BIN)/python -m pytest -q --timeout 300 -m apiserver
 
 .PHONY: soak
-soak: setup ## runs that are killed 100 times, and the server twice; 3 to 6 minutes
+soak: setup ## runs that are killed 100 times, and the server twice; two minutes
 	@hack/cluster run -- $(BIN)/python -m tests.soak
 
 .PHONY: clean

@@ -23,3 +23,4 @@ def test_whatever_dies_when_no_step_is_started_twice_and_all_comes_to_its_end(
     assert report.violations == [], "\n".join(report.lines())
     assert report.numbers["SIGKILLs"] == _SHARE.kills
     assert report.numbers["restarts of kube-apiserver"] == _SHARE.restarts
+    assert report.numbers["children created"] > _SHARE.workflows

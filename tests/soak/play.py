@@ -134,6 +134,7 @@ class Crew:
         for run in list(self.slots):
             if run.process.poll() is None and self._due(run, now):
                 run.process.kill()
+                run.process.wait()  # so that it counts before the next is looked at
             if run.process.poll() is not None:
                 self._over(run, now)
             elif now - run.began > _LONGEST:
