@@ -25,6 +25,7 @@ from reconciler.errors import UsageError
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_UNITS = {"": 0, "Ki": 10, "Mi": 20, "Gi": 30}  # powers of two
 _SECONDS = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 _PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
 _MAX_SUBDOMAIN = 253
@@ -254,6 +255,19 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         if not re.fullmatch(r"[0-9]{1,6}", value) or not low <= int(value) <= high:
             raise ValueError(f"a whole number from {low} to {high}, not {value!r}")
         return int(value)
+
+    return read
+
+
+def size(low: int, high: int) -> Callable[[str], int]:
+    """Bytes, plain or as Kubernetes writes them: 512Ki, 8Mi, 1Gi."""
+
+    def read(value: str) -> int:
+        match = re.fullmatch(r"([0-9]{1,12})(Ki|Mi|Gi)?", value)
+        told = int(match[1]) << _UNITS[match[2] or ""] if match else -1
+        if not low <= told <= high:
+            raise ValueError(f"a size as in 512Ki, 8Mi or 1Gi, not {value!r}")
+        return told
 
     return read
 

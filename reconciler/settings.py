@@ -43,6 +43,10 @@ class Settings:
     source_url: str | None = None
     source_ref: str = "main"
     source_paths: tuple[str, ...] = ()
+    source_max_files: int = 1_000
+    source_max_file_size: int = 256 << 10
+    source_max_size: int = 8 << 20
+    source_max_fetch: int = 256 << 20
     source_name: str = "default"
     source_moved: bool = False
 
@@ -112,6 +116,10 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
         source_url=values.source_url,
         source_ref=values.source_ref,
         source_paths=tuple(dict.fromkeys(path for path in values.source_path if path)),
+        source_max_files=values.source_max_files,
+        source_max_file_size=values.source_max_file_size,
+        source_max_size=values.source_max_size,
+        source_max_fetch=values.source_max_fetch,
         source_name=values.source_name,
         source_moved=values.source_moved,
         first_run=values.first_run,

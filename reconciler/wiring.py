@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from kubernetes.client.configuration import Configuration
 
 from reconciler import settings
+from reconciler.git.command import Limits
 from reconciler.git.environment import DEFAULT_USERNAME
 from reconciler.git.remote import Credentials, Remote
 from reconciler.git.repository import GitSource
@@ -77,7 +78,13 @@ def _source(told: Settings, deadline: Deadline) -> Source | None:
     trust = None
     if told.allowed_signers or told.gpg_keyring:
         trust = Trust(told.allowed_signers, told.gpg_keyring)
-    return GitSource(remote, deadline, trust=trust)
+    limits = Limits(
+        file_bytes=told.source_max_file_size,
+        files=told.source_max_files,
+        total_bytes=told.source_max_size,
+        fetched_bytes=told.source_max_fetch,
+    )
+    return GitSource(remote, deadline, limits, trust)
 
 
 def _secrets_of(told: Settings) -> Iterator[str]:

@@ -126,7 +126,7 @@ class Git:
             if self._fetched() > self._limits.fetched_bytes:
                 raise self._told.error(
                     f"the commit is larger than {self._limits.fetched_bytes // _MIB} MiB: "
-                    "keep workflows in a repository of their own"
+                    "keep workflows in a repository of their own, or raise --source-max-fetch"
                 )
         return bytes(out), err.decode("utf-8", "replace")
 

@@ -6,7 +6,7 @@ fails is a SourceError for people.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +14,21 @@ from pathlib import Path
 
 from reconciler.core.signer import Signer
 from reconciler.errors import SourceError
+from reconciler.git import ignored
 from reconciler.git.command import Git, Limits
 from reconciler.git.environment import DEFAULT_USERNAME, own_folder
 from reconciler.git.messages import Told
 from reconciler.git.remote import Credentials, Remote, full_commit
 from reconciler.git.signatures import Trust, signer
-from reconciler.git.tree import TooManyError, choose, entries, missing, read_blobs
+from reconciler.git.tree import (
+    Entry,
+    TooManyError,
+    choose,
+    entries,
+    missing,
+    objects,
+    read_blobs,
+)
 from reconciler.logs import Redactor
 from reconciler.seams import Deadline, Snapshot
 
@@ -97,12 +106,7 @@ class GitSource:
             head = self._take(git, commit, told)
             by = self._signer(git, commit, head, told)
             paths = self._remote.paths
-            held = entries(
-                git.run(
-                    *("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", *paths),
-                    most=self._limits.listed_bytes,
-                )
-            )
+            held = self._kept(git, self._listed(git, commit), told)
             absent = missing(held, paths)
             if absent:
                 raise told.error(
@@ -198,6 +202,32 @@ class GitSource:
             if head.startswith(commit.encode("ascii")):
                 return head
         raise told.error(f"{commit} is no commit")
+
+    def _listed(self, git: Git, commit: str) -> tuple[Entry, ...]:
+        """All files under the paths, and the file that says which of them are ignored."""
+        paths = (*self._remote.paths, ignored.NAME) if self._remote.paths else ()
+        return entries(
+            git.run(
+                *("ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", *paths),
+                most=self._limits.listed_bytes,
+            )
+        )
+
+    def _kept(self, git: Git, held: Sequence[Entry], told: Told) -> tuple[Entry, ...]:
+        """What is not ignored."""
+        listed = next((each for each in held if each.path == ignored.NAME), None)
+        if listed is None:
+            return tuple(held)
+        if not listed.regular or listed.size > ignored.MAX_BYTES:
+            raise told.error(
+                f"{ignored.NAME} must be a regular file of at most {ignored.MAX_BYTES >> 10} KiB"
+            )
+        batch = _objects(git, listed.blob, most=ignored.MAX_BYTES + _BATCH_LINE)
+        try:
+            rules = ignored.Ignored(next(objects(batch), b""))
+        except ignored.IgnoreError as error:
+            raise told.error(str(error)) from None
+        return tuple(each for each in held if each is not listed and each.path not in rules)
 
     def _signer(self, git: Git, commit: str, head: bytes, told: Told) -> Signer | None:
         return signer(git, commit, head, self._trust, told) if self._trust else None

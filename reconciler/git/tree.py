@@ -19,7 +19,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _MAX_SKIPPED = 100  # told one by one
 _KIB = 1024
 _HEADER = 3  # id, type and size; of a missing object: what was asked for, and `missing`
-_NARROW = "narrow --source-path or split the repository"
+_NARROW = "narrow --source-path, split the repository, or raise"
 
 
 class TooManyError(Exception):
@@ -34,6 +34,10 @@ class Entry:
     blob: str
     size: int
     path: str
+
+    @property
+    def regular(self) -> bool:
+        return self.mode in _REGULAR
 
     @property
     def yaml(self) -> bool:
@@ -76,12 +80,12 @@ def choose(held: Sequence[Entry], paths: Sequence[str], limits: Limits) -> Chose
     if len(files) > limits.files:
         raise TooManyError(
             f"{len(files):,} YAML files are under the source's paths, more than the limit of "
-            f"{limits.files:,} files: {_NARROW}"
+            f"{limits.files:,} files: {_NARROW} --source-max-files"
         )
     if total > limits.total_bytes:
         raise TooManyError(
             f"the YAML files under the source's paths have {total // _KIB:,} KiB, more than the "
-            f"limit of {limits.total_bytes // _KIB:,} KiB in all: {_NARROW}"
+            f"limit of {limits.total_bytes // _KIB:,} KiB in all: {_NARROW} --source-max-size"
         )
     skipped = [SkippedFile(_shown(entry.path), why) for entry, why in whys if why]
     skipped += [
@@ -132,14 +136,14 @@ def _why_not(entry: Entry, limits: Limits) -> str:
 
 
 def _why_no_file(entry: Entry, limits: Limits) -> str:
-    if entry.mode not in _REGULAR:
+    if not entry.regular:
         return f"has the mode {entry.mode}: only regular files are read"
     if not entry.path.isprintable():
         return "has a name that is not printable text: rename it"
     if entry.size > limits.file_bytes:
         return (
             f"has {entry.size // _KIB:,} KiB, more than the limit of "
-            f"{limits.file_bytes // _KIB:,} KiB a file: split it"
+            f"{limits.file_bytes // _KIB:,} KiB a file: split it, or raise --source-max-file-size"
         )
     return ""
 

@@ -376,6 +376,27 @@ def test_flags_that_do_not_fit_together_are_refused(
     assert refusal(*(str(file) if word == "FILE" else word for word in argv)).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        pytest.param("524288", 512 << 10, id="bytes"),
+        pytest.param("512Ki", 512 << 10, id="as-kubernetes-writes-them"),
+        pytest.param("2Mi", 2 << 20, id="mebibytes"),
+    ],
+)
+def test_limits_of_a_source_are_sizes(value: str, size: int) -> None:
+    """Contract 5: limits can be raised by flags."""
+    told = settings(*SOURCE, "--source-max-file-size", value, "--source-max-files", "5000")
+    assert (told.source_max_file_size, told.source_max_files) == (size, 5_000)
+
+
+@pytest.mark.parametrize("value", ["512K", "1.5Mi", "0", "-1", "17Mi", ""])
+def test_a_limit_that_is_no_size_or_too_large_is_refused(value: str) -> None:
+    """Contract 9: what is allowed is said."""
+    told = refusal(*SOURCE, f"--source-max-file-size={value}")
+    assert told.startswith("--source-max-file-size must be a size as in 512Ki, 8Mi or 1Gi")
+
+
 def test_a_run_may_be_told_which_cluster_it_is_in() -> None:
     """Contract 9: of a source; without one nothing would ask."""
     assert settings(*SOURCE, "--cluster", "eu-1").cluster == "eu-1"

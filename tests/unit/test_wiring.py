@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import UsageError
+from reconciler.errors import SourceError, UsageError
 from reconciler.logs import HIDDEN, Redactor
 from reconciler.pushgateway import PushGateway
 from reconciler.seams import Deadline, World
 from reconciler.settings import Settings, parse
 from reconciler.wiring import Process, real_world
 from tests.fakes.clock import FrozenClock
+from tests.gitservers import new_repository
 
 TOKEN = "canary-of-the-forge"  # noqa: S105  # canaries, all of them
 BEARER = "canary-of-the-cluster"
@@ -105,3 +106,25 @@ def test_what_cannot_be_built_is_wrong_usage(
     with pytest.raises(UsageError) as refused:
         built(folder, *flags)
     assert message in str(refused.value)
+
+
+def test_limits_reach_the_source_that_they_bound(folder: Path) -> None:
+    """Contract 5: a repository that is larger is refused whole, with the flag's number."""
+    repository = new_repository(folder / "shop.git")
+    repository.commit({f"{number}.yaml": "a: 1\n" for number in range(3)})
+    world, _, _ = built(folder, "--source-url", repository.url, "--source-max-files", "2")
+    assert world.source is not None
+    with pytest.raises(SourceError, match="more than the limit of 2 files"):
+        world.source.fetch(world.source.resolve())
+
+
+def test_signers_reach_the_source_that_they_vouch_for(folder: Path) -> None:
+    """Contract 5: fails closed."""
+    repository = new_repository(folder / "shop.git")
+    repository.commit({"a.yaml": "a: 1\n"})
+    (folder / "allowed").touch()
+    flags = ("--verify", "commit", "--allowed-signers", str(folder / "allowed"))
+    world, _, _ = built(folder, "--source-url", repository.url, *flags)
+    assert world.source is not None
+    with pytest.raises(SourceError, match="is not signed"):
+        world.source.fetch(world.source.resolve())

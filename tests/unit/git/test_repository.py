@@ -231,7 +231,8 @@ def test_what_is_not_read_is_told_with_its_reason(git_repository: Repository) ->
     assert sorted(texts(snapshot)) == ["good.yaml", "just.yaml"]
     assert skipped(snapshot) == {
         "folder": "is a symlink, which is not followed",
-        "large.yaml": "has 256 KiB, more than the limit of 256 KiB a file: split it",
+        "large.yaml": "has 256 KiB, more than the limit of 256 KiB a file: split it, or raise "
+        "--source-max-file-size",
         "latin.yaml": "is not UTF-8: save it as UTF-8",
         "lfs.yaml": "is a pointer of Git LFS, which is not followed: keep the file itself in git",
         "link.yaml": "is a symlink, which is not followed",

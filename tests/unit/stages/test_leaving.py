@@ -404,7 +404,9 @@ def test_a_run_whose_record_is_lost_is_not_pruned(gone: Scene) -> None:
     assert documents_of(gone) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("labels", [{}, {"kubernaut.ai/source": "other"}], ids=["none", "of-another"])
+@pytest.mark.parametrize(
+    "labels", [{}, {"kubernaut.ai/source": "other"}], ids=["none", "of-another"]
+)
 def test_an_object_without_this_sources_label_is_never_touched(
     gone: Scene, labels: dict[str, str]
 ) -> None:
