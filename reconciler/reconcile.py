@@ -12,6 +12,7 @@ from typing import TypeVar
 from reconciler.core.api import Phase, WorkflowExecution
 from reconciler.core.decide import Decision, decide
 from reconciler.core.facts import Children, Facts
+from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.outcome import Stage
 from reconciler.core.plan import plan
 from reconciler.core.status import already_ran, refused
@@ -32,13 +33,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What every workflow of a pass is handled with."""
+    """What every workflow of a pass is handled with.
+
+    `admits`: what the source has intended may begin. Not in a pass that was overtaken at the fence,
+    or left something unanswered: what it intended may be about to be deleted by another run.
+    """
 
     world: World
     settings: Settings
     observed: Observed
     watch: Stopwatch
     paused: bool
+    admits: bool = True
 
 
 def handle(this: Pass, seen: Seen) -> Handled:
@@ -88,6 +94,9 @@ def _reconcile(this: Pass, seen: Seen) -> Handled:
     with this.watch.time(Stage.DECIDE):
         facts = _facts(this, workflow, look_up(world.cluster, seen))
         decision = decide(facts)
+        if decision.status.settled:  # the last look at it: nothing may still be on its way out
+            facts = _facts(this, workflow, look_up(world.cluster, seen, settling=True))
+            decision = decide(facts)
     handled = Handled(workflow, decision.status, limit=facts.limit, waiting=decision.waiting)
     if this.settings.dry_run or decision.idle:
         _tell_plan(workflow, decision)
@@ -133,6 +142,8 @@ def _follow_up(
 
 def _admission(this: Pass, workflow: WorkflowExecution) -> records.Answer:
     """Whether a workflow may be planned: of a source, only when its record says so (I12)."""
+    if not this.admits and SOURCE_LABEL in workflow.metadata.labels:
+        return records.Answer.WAITS
     if workflow.deleting or this.paused:
         # Nothing starts; what was planned before is still cancelled or timed out.
         planned = workflow.status.phase is not Phase.NEW

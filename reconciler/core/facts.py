@@ -135,17 +135,20 @@ class Facts:
         return self.children.get(result.step_name, result.attempt)
 
 
-def unlisted(workflow: WorkflowExecution, children: Children) -> tuple[str, ...]:
+def unlisted(
+    workflow: WorkflowExecution, children: Children, *, settling: bool = False
+) -> tuple[str, ...]:
     """Names to be read once: an attempt that may live though no list shows it.
 
     A list can lag, and a label can be edited away. So before a slot counts as free, an attempt
     as gone or a reservation as never made, its child is looked up by name (contract 4, Rollup).
-    Of a final step only the child that timed out can still be at work.
+    A final step's child has ended, but for the one that timed out; it may still be on its way
+    out, which is asked once, before the workflow settles.
     """
     return tuple(
         result.execution_ref
         for result in workflow.status.step_results
         if result.reserved
-        and (not result.status.final or result.reason == "TimedOut")
+        and (settling or not result.status.final or result.reason == "TimedOut")
         and children.get(result.step_name, result.attempt) is None
     )

@@ -56,11 +56,11 @@ def observe(world: World, scope: Scope) -> Observed:
     )
 
 
-def look_up(cluster: Cluster, seen: Seen) -> Children:
+def look_up(cluster: Cluster, seen: Seen, *, settling: bool = False) -> Children:
     """The children that are ours; a recorded one that no list shows is read once by name."""
     workflow = seen.workflow
     children = Children.of(workflow, seen.listed)
-    names = unlisted(workflow, children)
+    names = unlisted(workflow, children, settling=settling)
     if not names:
         return children
     found = [cluster.child(workflow.metadata.namespace, name) for name in names]

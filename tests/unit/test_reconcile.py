@@ -245,6 +245,40 @@ def test_a_recorded_child_whose_label_was_edited_away_is_read_by_name(shop: Shop
     assert [each["status"] for each in shop.status("one")["stepResults"]] == ["Pending"] * 2
 
 
+def test_a_workflow_does_not_settle_over_a_child_that_is_still_being_deleted(shop: Shop) -> None:
+    """Contract 4: before `settled` is written each recorded child that no list shows is read."""
+    shop.workflow("one", step("a"), step("b"))
+    shop.run()
+    shop.completes("a")
+    shop.run()
+    name = shop.result("one", "a")["executionRef"]
+    held = {"finalizers": ["example.com/hold"], "labels": {"kubernaut.ai/workflow": None}}
+    shop.patched(CHILDREN, name, metadata=held)
+    shop.server.handle(delete(Target(CHILDREN, NAMESPACE, name)))
+    shop.completes("b")
+    shop.run()
+    assert (shop.status("one")["phase"], shop.status("one")["settled"]) == ("Completed", False)
+    shop.patched(CHILDREN, name, metadata={"finalizers": None})
+    shop.run()
+    assert shop.status("one")["settled"] is True
+
+
+def test_what_is_done_and_cleaned_up_is_asked_for_once_at_the_end(shop: Shop) -> None:
+    """A run over a workflow whose finished children somebody deletes reads none of them."""
+    shop.workflow("one", step("a"), step("b"))
+    shop.run()
+    shop.completes("a")
+    shop.run()
+    shop.server.handle(delete(Target(CHILDREN, NAMESPACE, shop.result("one", "a")["executionRef"])))
+    shop.asked()
+    shop.run()
+    assert shop.asked().count("get KubernetesExecution") == 0
+    shop.completes("b")
+    shop.run()
+    assert shop.asked().count("get KubernetesExecution") == 1
+    assert shop.status("one")["settled"] is True
+
+
 def test_a_recorded_child_that_cannot_be_read_leaves_the_workflow_to_the_next_run(
     shop: Shop,
 ) -> None:
