@@ -194,6 +194,8 @@ def histories(draw: st.DrawFn) -> Facts:
         seen = seen.with_status(decision.status)
         for creation in decision.create:
             result = creation.result
+            if draw(st.integers(0, 3)) == 0:
+                break  # a crash: reserved, and no child
             made = child(result.step_name, attempt=result.attempt, created=now)
             listed[made.name] = replace(made, cancel_requested=creation.cancelled)
         for name, each in listed.items():

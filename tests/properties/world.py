@@ -34,6 +34,14 @@ class World:
     def ours(self) -> Children:
         return Children.of(self.workflow, self.children.values())
 
+    def active(self) -> list[Child]:
+        """Children of ours that hold a slot: a second opinion, without `Child.active`."""
+        return [
+            each
+            for each in self.ours().every
+            if each.deleting or each.phase not in ("Completed", "Failed")
+        ]
+
     def held(self) -> int:
         """Active children of ours, and reservations without a child."""
         ours = self.ours()
@@ -44,7 +52,7 @@ class World:
             and not each.execution_uid
             and ours.get(each.step_name, each.attempt) is None
         ]
-        return len(ours.active) + len(unmade)
+        return len(self.active()) + len(unmade)
 
     def edit(self, spec: WorkflowSpec) -> None:
         """A person, or git: one generation and one version on. Refused once it is settled (CEL)."""
@@ -71,18 +79,19 @@ class World:
         self.version += 1
 
     def write(self, status: WorkflowStatus, version: int) -> bool:
-        """By the version that was read; a lost race changes nothing."""
+        """By the version that was read; a lost race changes nothing, an equal status neither."""
         if version != self.version:
             return False
         before = self.workflow.status
         self.workflow = self.workflow.with_status(WorkflowStatus.model_validate(status.wire()))
-        self.version += 1
+        self.version += self.workflow.status != before
         _assert_final(before, self.workflow.status)
         self.seen |= {
             (each.step_name, each.attempt) for each in status.step_results if each.execution_uid
         }
         if status.settled and not before.settled:
             assert self.held() == 0, "settled over something that is still at work"
+            assert not self.workflow.deleting, "settled while it is being deleted"
         return True
 
     def create(self, creation: Creation, deadline: datetime) -> bool:
@@ -119,6 +128,15 @@ class World:
             if each.name == result.step_name
         ]
         assert all(recorded.get(name) == "Completed" for name in needs), "before its dependency"
+
+    def assert_reserved(self, creation: Creation) -> None:
+        """What is about to be created stands in the status, alone, and stopped if all is over."""
+        result, status = creation.result, self.workflow.status
+        assert result in status.step_results, "created without its reservation"
+        assert creation.cancelled or not status.phase.terminal, "started when all is over"
+        before = self.ours().get(result.step_name, result.attempt - 1)
+        if before is not None and result.healed_at is None:
+            assert before not in self.active(), "two attempts at work at once"
 
     def stop(self, asked: Child) -> None:
         there = self.children.get(asked.name)
@@ -210,9 +228,14 @@ class Run:
             if not self.world.write(self.decision.status, self.version):
                 self.over = True
                 return
-            self.version = self.world.version
-            assert self.world.held() <= max(self.facts.limit, held), "above the limit"
             self.pending = list(self.decision.create)
+            moved = self.world.version > self.version
+            assert moved or not self.pending, "two passes that read this status both create"
+            self.version = self.world.version
+            limit = min(self.facts.workflow.spec.max_concurrent_steps, self.cap)
+            assert self.world.held() <= max(limit, held), "above the limit"
+            for creation in self.pending:
+                self.world.assert_reserved(creation)
         for each in self.decision.stop:
             self.world.stop(each)
         self.over = not self.pending
