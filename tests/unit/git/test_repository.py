@@ -324,12 +324,14 @@ def test_git_and_yaml_are_loaded_by_the_work_and_not_by_the_import() -> None:
 
 
 def test_nothing_is_left_of_a_fetch_whether_it_failed_or_not(
-    git_repository: Repository, tmp_path: Path
+    git_repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Contract 1: a run keeps nothing on disk for the next."""
-    before = set(Path(tempfile.gettempdir()).glob("reconciler-git-*"))
+    folder = tmp_path / "of-this-test"  # the other tests use the machine's, at the same time
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     git_repository.commit({"a.yaml": "a: 1\n"})
     read(source(git_repository.url))
     with pytest.raises(SourceError):
         source(f"file://{tmp_path}/nothing.git").resolve()
-    assert set(Path(tempfile.gettempdir()).glob("reconciler-git-*")) <= before
+    assert list(folder.iterdir()) == []
