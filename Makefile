@@ -58,7 +58,9 @@ demo: setup ## a commit becomes a finished workflow; KUBECONFIG=FILE takes a clu
 
 .PHONY: bench
 bench: setup ## the scenarios of bench/, each against its peers and its budget
-	@for scenario in bench/*.py; do echo "== $$scenario"; $(BIN)/python "$$scenario"; done
+	@over=; for scenario in bench/*.py; do \
+		echo "== $$scenario"; $(BIN)/python "$$scenario" || over="$$over $$scenario"; \
+	done; test -z "$$over" || { echo "over budget:$$over" >&2; exit 1; }
 
 .PHONY: image
 image: ## the container image
