@@ -9,7 +9,7 @@ nothing, and neither does a new release of ours.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reconciler.core.api import WorkflowSpec
@@ -36,6 +36,7 @@ CONTROLS = ("suspend", "cancel", "approvals")
 _FORM = "v1"  # of the content; another form would start everything once more
 _MAX_RUN_NAME = 63  # the name of a run is a label value too
 _RUN_HASH = 10
+_NAME = "metadata.name"
 _MAX_FINDINGS = 20  # a document; beyond it is seldom more than the same slip again
 
 
@@ -114,8 +115,11 @@ def read(documents: Iterable[Document], namespace: str | None, cluster: str = ""
     none goes there. Two of one name harm each other: neither is applied. Of a document for other
     clusters than this one nothing is looked at but its name, which harms nobody here.
     """
-    here, names = _here(documents, namespace, cluster)
-    readings = tuple(_read_one(document, namespace, cluster) for document in here)
+    names: list[tuple[str, str]] = []
+    readings = tuple(
+        _read_one(document, namespace, cluster)
+        for document in _here(documents, namespace, cluster, names)
+    )
     clashes = _clashes(readings)
     definitions: list[Definition] = []
     problems: list[Problem] = []
@@ -123,8 +127,9 @@ def read(documents: Iterable[Document], namespace: str | None, cluster: str = ""
         if reading.definition and not clash:
             definitions.append(reading.definition)
         else:
-            problems.extend(_told(reading, (*clash, *reading.findings)))
-    return Definitions(tuple(definitions), tuple(problems), names)
+            problems.extend(_problem(reading, each) for each in clash)
+            problems.extend(reading.problems)
+    return Definitions(tuple(definitions), tuple(problems), tuple(names))
 
 
 def content_of(namespace: str, spec: Mapping[str, object], rerun: str | None) -> str:
@@ -163,23 +168,30 @@ def _hash(stated: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One document as read: the name it claims, if any, and a definition or findings."""
+    """What is kept of a document once it was read: the name it claims, and what came of it.
 
-    document: Document
+    Not the document itself: all that a hostile source holds would be in memory at once.
+    """
+
+    path: str
+    line: int
+    name_line: int
     namespace: str
     name: str
     definition: Definition | None
-    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...] = ()
 
 
 def _here(
-    documents: Iterable[Document], namespace: str | None, cluster: str
-) -> tuple[list[Document], tuple[tuple[str, str], ...]]:
-    """The documents for this cluster, and the names of the others; one without a name is here.
+    documents: Iterable[Document],
+    namespace: str | None,
+    cluster: str,
+    names: list[tuple[str, str]],
+) -> Iterator[Document]:
+    """The documents for this cluster; `names` gets the others. One without a name is here.
 
     It would be removed here and nobody could say so: it is told as bad.
     """
-    here, names = [], []
     for document in documents:
         value = mapping(document.value)
         metadata = mapping(value.get("metadata"))
@@ -187,8 +199,7 @@ def _here(
         if name and value.get("kind") in KINDS and elsewhere(value, cluster):
             names.append((text(metadata.get("namespace")) or namespace or "", name))
         else:
-            here.append(document)
-    return here, tuple(names)
+            yield document
 
 
 def _read_one(document: Document, namespace: str | None, cluster: str) -> _Reading:
@@ -198,7 +209,7 @@ def _read_one(document: Document, namespace: str | None, cluster: str) -> _Readi
     )
     value = mapping(document.value)
     if value.get("kind") not in KINDS:
-        return _Reading(document, "", "", None, findings)
+        return _reading(document, "", "", None, findings)
     metadata = mapping(value.get("metadata"))
     effective = text(metadata.get("namespace")) or namespace or ""
     definition = None
@@ -210,7 +221,7 @@ def _read_one(document: Document, namespace: str | None, cluster: str) -> _Readi
         findings = (*findings, *refused)
         if model and not findings:
             definition = _definition(document, effective, spec, model)
-    return _Reading(document, effective, text(metadata.get("name")), definition, findings)
+    return _reading(document, effective, text(metadata.get("name")), definition, findings)
 
 
 def _definition(
@@ -274,7 +285,7 @@ def _clash(reading: _Reading, named: _Claims, runs: _Claims) -> Iterator[Finding
     other = _other(reading, named.get((reading.namespace, reading.name), ()))
     if other:
         yield Finding(
-            "metadata.name",
+            _NAME,
             f"the name {reading.namespace}/{reading.name} is used twice, also in {other}: "
             "neither is applied",
             "DuplicateName",
@@ -284,7 +295,7 @@ def _clash(reading: _Reading, named: _Claims, runs: _Claims) -> Iterator[Finding
         other = _other(reading, runs[reading.namespace, run])
         if other:
             yield Finding(
-                "metadata.name",
+                _NAME,
                 f"its run would be named {run}, as that of {other}: neither is applied; "
                 "give one of them another name",
                 "DuplicateName",
@@ -294,7 +305,7 @@ def _clash(reading: _Reading, named: _Claims, runs: _Claims) -> Iterator[Finding
 def _other(reading: _Reading, claimants: Sequence[_Reading]) -> str:
     """Where the first other claimant stands, or nothing."""
     return next(
-        (f"{each.document.path}:{each.document.line}" for each in claimants if each is not reading),
+        (f"{each.path}:{each.line}" for each in claimants if each is not reading),
         "",
     )
 
@@ -302,19 +313,34 @@ def _other(reading: _Reading, claimants: Sequence[_Reading]) -> str:
 # --- told -----------------------------------------------------------------------------------
 
 
-def _told(reading: _Reading, findings: Sequence[Finding]) -> Iterator[Problem]:
-    """In the order of their lines, as a person goes through the file."""
-    problems = sorted((_problem(reading, each) for each in findings), key=lambda each: each.line)
-    yield from problems[:_MAX_FINDINGS]
-    left = len(problems) - _MAX_FINDINGS
-    if left > 0:
-        yield _problem(reading, Finding("", f"and {left} more like these", problems[-1].reason))
+def _reading(
+    document: Document,
+    namespace: str,
+    name: str,
+    definition: Definition | None,
+    findings: Sequence[Finding],
+) -> _Reading:
+    """With its findings in the order of their lines, as a person goes through the file."""
+    told = sorted(((_line(document, each.field), each) for each in findings), key=lambda it: it[0])
+    if len(told) > _MAX_FINDINGS:
+        more = f"and {len(told) - _MAX_FINDINGS} more like these"
+        told[_MAX_FINDINGS:] = [(document.line, Finding("", more, told[-1][1].reason))]
+    reading = _Reading(
+        document.path,
+        document.line,
+        _line(document, _NAME),
+        namespace,
+        name,
+        definition,
+    )
+    return replace(reading, problems=tuple(_problem(reading, each, line) for line, each in told))
 
 
-def _problem(reading: _Reading, finding: Finding) -> Problem:
+def _problem(reading: _Reading, finding: Finding, line: int = 0) -> Problem:
+    """`line` 0: where the name stands."""
     return Problem(
-        path=reading.document.path,
-        line=_line(reading.document, finding.field),
+        path=reading.path,
+        line=line or reading.name_line,
         message=finding.text,
         field=finding.field,
         reason=finding.reason,

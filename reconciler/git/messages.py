@@ -25,6 +25,11 @@ class _Cause:
 
 # First match. The words of git 2.39 to 2.50, OpenSSH 9, and curl with GnuTLS or OpenSSL (LC_ALL=C).
 _CAUSES = (
+    _Cause(  # first: what git says of an object has words of other causes in it
+        "the commit holds objects that git refuses as malformed: repair the repository",
+        "fsck",
+        "error in object",
+    ),
     _Cause(
         "the host key of {host} is not the one in --git-known-hosts: compare its fingerprint, "
         "then add the line that `ssh-keyscan {host}` prints",
@@ -94,8 +99,6 @@ _CAUSES = (
     ),
     _Cause(
         "the commit holds objects that git refuses as malformed: repair the repository",
-        "fsck",
-        "error in object",
         "index-pack failed",
         "did not receive expected object",
         "bad object",

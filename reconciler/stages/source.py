@@ -5,7 +5,7 @@ Nothing is written here, and nothing of a source that stands still is read but t
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from reconciler import manifests
@@ -133,13 +133,19 @@ def _definitions(snapshot: Snapshot, settings: SourceSettings) -> tuple[Definiti
 
     A file that was not read counts as one.
     """
-    documents: list[Document] = []
     unread = [Problem(each.path, 1, each.why, reason="NotRead") for each in snapshot.skipped]
-    for file in snapshot.files:
-        found, problems = manifests.documents(file.path, file.blob, file.data)
-        documents += found
-        unread += problems
-    told = read(documents, settings.namespace, settings.cluster)
-    refused = len(documents) - len(told.definitions) - len(told.elsewhere)
+    count = 0
+
+    def parsed() -> Iterator[Document]:
+        """One file at a time: what is refused does not stay in memory."""
+        nonlocal count
+        for file in snapshot.files:
+            found, problems = manifests.documents(file.path, file.blob, file.data)
+            count += len(found)
+            unread.extend(problems)
+            yield from found
+
+    told = read(parsed(), settings.namespace, settings.cluster)
+    refused = count - len(told.definitions) - len(told.elsewhere)
     every = sorted((*unread, *told.problems), key=lambda problem: (problem.path, problem.line))
     return Definitions(told.definitions, tuple(every), told.elsewhere), len(unread) + refused
