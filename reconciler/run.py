@@ -73,11 +73,12 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
         outcome = survive(
             "the source",
             functools.partial(_source, world, settings, outcome, watch, workers),
-            replace(outcome, bug=True),
+            replace(outcome, bug=True, admits=False),
         )
         with watch.time(Stage.OBSERVE):
             observed = observe(world, _scope(settings))
-        outcome = _workflows(Pass(world, settings, observed, watch, paused), outcome, workers)
+        this = Pass(world, settings, observed, watch, paused, outcome.admits)
+        outcome = _workflows(this, outcome, workers)
     except DeadlinePassed:
         outcome = replace(outcome, truncated=True)
     except ClusterError as error:
@@ -98,9 +99,11 @@ def _source(
     """A source that fails, in git or in the cluster, ends its own stages: what runs goes on."""
     if world.source is None:
         return outcome
+    untouched = True
     try:
         with watch.time(Stage.SOURCE):
             view = read_source(world, _source_settings(settings))
+        untouched = False
         with watch.time(Stage.APPLY):
             applied = apply_source(
                 world, view, paused=outcome.paused, dry_run=settings.dry_run, workers=workers
@@ -109,10 +112,10 @@ def _source(
                 records.settle_records(world.cluster, view)
     except SourceError as error:
         _log.error("the source was not read: %s", error)
-        return replace(outcome, source_ready=False)
+        return replace(outcome, source_ready=False, admits=untouched)
     except ClusterError as error:  # a record that nobody can read, a list that a role lacks
         _log.error("the source was not applied: %s", error)
-        return replace(outcome, source_ready=False, cluster_failed=True)
+        return replace(outcome, source_ready=False, cluster_failed=True, admits=untouched)
     for problem in applied.problems:
         _log.warning("%s", problem.text, extra={"commit": applied.commit})
     for event in applied.events:
@@ -120,6 +123,7 @@ def _source(
     return replace(
         outcome,
         source_ready=True,
+        admits=applied.certain,
         documents=_documents(settings, view, applied),
         reported=outcome.reported + len(applied.problems),
     )

@@ -108,8 +108,9 @@ class Outcome:
 
     `ended` is the node's time. `held_elsewhere`: somebody else holds the Lease. `observed`: every
     list of the run was read to its end, so `work` is the whole truth. `source_ready` is None for a
-    run without a source, and `documents` None when none were read. `reported` counts what was
-    told to people as wrong: refused documents, failed workflows.
+    run without a source, and `documents` None when none were read. `admits`: new runs of the source
+    may be planned. `reported` counts what was told to people as wrong: refused documents, failed
+    workflows.
     """
 
     ended: datetime
@@ -122,6 +123,7 @@ class Outcome:
     cluster_failed: bool = False
     source_ready: bool | None = None
     documents: Documents | None = None
+    admits: bool = True
     work: Work = field(default_factory=Work)
     reported: int = 0
     strict: bool = False

@@ -65,7 +65,7 @@ class Applied:
     `results` counts every document once; empty when the source stood still (nothing was read).
     `events` regard the head and are due only now, after the writes they speak of.
     `lost`: another run was faster and nothing was applied. `whole`: the commit is done with.
-    `deleted` counts the runs that went.
+    `deleted` counts the runs that went. `unanswered`: something that was sent may still land.
     """
 
     commit: str
@@ -75,6 +75,12 @@ class Applied:
     lost: bool = False
     whole: bool = False
     deleted: Mapping[Rule, int] = field(default_factory=dict)
+    unanswered: bool = False
+
+    @property
+    def certain(self) -> bool:
+        """Whether what the records intend now is what this run, and no other one, goes by."""
+        return not (self.lost or self.unanswered)
 
     @property
     def problems(self) -> tuple[DocumentOutcome, ...]:
@@ -254,7 +260,7 @@ def _closed(
     if not answered or any(each.unanswered for each in orders):
         # An apply of ours may land any time. The head still says so, and the next run sends
         # again what it could overwrite.
-        return _announced(view, head, applied)
+        return _announced(view, head, replace(applied, unanswered=True))
     state = _state(view, orders, applied)
     done = state is HeadState.WHOLE
     told = head.closed(view.settings, view.commit, view.now, state)

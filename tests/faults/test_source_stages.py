@@ -4,83 +4,16 @@ What the runs of workflows do is told in short (`scene.Run.workflows`): these te
 records and the fence alone.
 """
 
-import threading
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
-from reconciler.kube.answers import Response
-from reconciler.kube.requests import CONFIG_MAPS, WORKFLOWS, Request
-from tests.fakes.memory.storage import Change
+from reconciler.kube.requests import WORKFLOWS
+from tests.faults.turns import Turns
+from tests.faults.witness import Witness, is_run_of
 from tests.unit.stages.scene import CrashAt, Scene, document, execution
 
 SUSPENDED = "  suspend: true\n"
-SPEC_HASH, DEFINITION = "kubernaut.ai/spec-hash", "kubernaut.ai/definition"
-
-
-@dataclass
-class Witness:
-    """Sees every change; what it counts is by document and content.
-
-    `beside`: documents that had two runs at work at once. `late`: changes of a spec, and starts of
-    what git does not state, after the head said that the commit is whole.
-    """
-
-    scene: Scene
-    made: Counter[str] = field(default_factory=Counter)
-    started: Counter[str] = field(default_factory=Counter)
-    beside: set[str] = field(default_factory=set)
-    late: list[str] = field(default_factory=list)
-    _stated: Sequence[str] = ()
-    _whole: bool = False
-
-    def __post_init__(self) -> None:
-        self.scene.server.observers.append(self._saw)
-
-    def pushed(self, *stated: str) -> None:
-        """Git says something new: specs may change again."""
-        self._stated = stated
-        self._whole = False
-
-    def _saw(self, change: Change) -> None:
-        if change.after is None:
-            return
-        if change.resource is CONFIG_MAPS:
-            data = change.after["data"]
-            self._whole = data["state"] == "whole" and data["whole"] == self.scene.source.ref
-        elif change.resource is WORKFLOWS:
-            self._workflow(change.before, change.after)
-
-    def _workflow(self, before: Any, after: Any) -> None:  # noqa: ANN401  # an object's JSON
-        told = after["metadata"]["annotations"]
-        what = f"{told[DEFINITION]} {told[SPEC_HASH]}"
-        if before is None:
-            self.made[what] += 1
-            return
-        if self._whole and before["spec"] != after["spec"]:
-            self.late.append(what)
-        if before["status"].get("phase") != "Executing" == after["status"].get("phase"):
-            self.started[what] += 1
-            if self._whole and not any(_is_run_of(after, text) for text in self._stated):
-                self.late.append(what)
-            at_work = [
-                each["metadata"]["name"]
-                for each in self.scene.server.objects(WORKFLOWS)
-                if each["metadata"]["annotations"][DEFINITION] == told[DEFINITION]
-                and each["status"].get("phase") == "Executing"
-            ]
-            if len(at_work) > 1:
-                self.beside.add(told[DEFINITION])
-
-    def holds(self) -> None:
-        """What must be true at every moment; it was written down as it happened."""
-        assert self.beside == set()
-        assert self.late == []
-        assert [what for what, count in self.started.items() if count > 1] == []
-        assert [what for what, count in self.made.items() if count > 1] == []
 
 
 def whole_run(scene: Scene) -> None:
@@ -175,69 +108,6 @@ def test_a_crash_at_any_write_is_healed_by_two_clean_runs(commit: int, landed: b
 # --- two runs at once ----------------------------------------------------------------------------
 
 
-class Turn:
-    """A run of the source's stages in a thread that only goes on when it is told to.
-
-    It stops before each of its requests, so that one of two runs is at work at any time.
-    """
-
-    def __init__(self, scene: Scene) -> None:
-        self.over = False
-        self._run = scene.run().source
-        self._error: BaseException | None = None
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self.thread = threading.Thread(target=self._live, daemon=True)
-        self.thread.start()
-
-    def _live(self) -> None:
-        self._go.acquire()
-        try:
-            self._run()
-        except BaseException as error:  # noqa: BLE001 - told by the thread that tests
-            self._error = error
-        self.over = True
-        self._back.release()
-
-    def pause(self) -> None:
-        """In the run's thread: before a request."""
-        self._back.release()
-        self._go.acquire()
-
-    def steps(self, count: int) -> bool:
-        """That many requests of it go out; False once it is over."""
-        for _ in range(count + 1):
-            if self.over:
-                break
-            self._go.release()
-            self._back.acquire()
-        if self._error:
-            raise self._error
-        return not self.over
-
-    def finish(self) -> None:
-        while self.steps(0):
-            pass
-
-
-class Turns:
-    """An interceptor: two runs that take turns."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.slow, self.fast = Turn(scene), Turn(scene)
-        scene.server.interceptor = self
-
-    def before(self, request: Request) -> Response | None:
-        del request
-        for turn in (self.slow, self.fast):
-            if turn.thread is threading.current_thread():
-                turn.pause()
-        return None
-
-    def after(self, request: Request, response: Response) -> Response:
-        del request
-        return response
-
-
 PLAIN, NEXT, LAST = document(), document(replicas=2), document(replicas=3)
 OTHER = document("other")
 
@@ -291,7 +161,7 @@ def _schedule(
     witness.pushed(*commits[0])
     scene.source.commit(*commits[0])
     whole_run(scene)
-    turns = Turns(scene)
+    turns = Turns(scene, lambda: scene.run().source())
     witness.pushed(*commits[1])
     scene.source.commit(*commits[1])
     slow_asleep = turns.slow.steps(slow_at)
@@ -311,12 +181,5 @@ def _schedule(
 def _as_git_says(scene: Scene, stated: Sequence[str]) -> None:
     """The object of each current content has the controls that its document states."""
     for text in stated:
-        (current,) = [each for each in scene.server.objects(WORKFLOWS) if _is_run_of(each, text)]
+        (current,) = [each for each in scene.server.objects(WORKFLOWS) if is_run_of(each, text)]
         assert current["spec"].get("suspend", False) is (SUSPENDED in text)
-
-
-def _is_run_of(item: Any, text: str) -> bool:  # noqa: ANN401  # an object's JSON
-    parameters = item["spec"]["workflowDefinition"]["steps"][0]["parameters"]
-    replicas = parameters["scaleDeployment"]["replicas"]
-    name = item["metadata"]["annotations"][DEFINITION]
-    return f"replicas: {replicas}}}" in text and f"name: {name}\n" in text

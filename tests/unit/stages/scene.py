@@ -11,7 +11,7 @@ from typing import Any
 from reconciler.core.api import Phase, RecordEntry, RecordState, WorkflowExecution
 from reconciler.core.outcome import DocumentResult
 from reconciler.core.source import Head, HeadState, SourceSettings, SourceView, read_head
-from reconciler.errors import SourceError
+from reconciler.errors import Conflict, SourceError
 from reconciler.kube.answers import Response
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
@@ -199,6 +199,7 @@ class Run:
     settings: SourceSettings = SETTINGS
 
     def __post_init__(self) -> None:
+        self.admits = True  # as `run` tells the stages that follow
         clock = self.scene.clock
         deadline = Deadline(clock, 50)
         calls = Calls(self.scene.server, clock, deadline, jitter=min)
@@ -213,6 +214,7 @@ class Run:
         view = self.view()
         applied = apply_source(self.world, view, paused=paused, dry_run=dry_run, workers=workers)
         settle_records(self.world.cluster, view)
+        self.admits = applied.certain
         return applied
 
     def admit(self, name: str) -> Admission:
@@ -224,15 +226,21 @@ class Run:
         """The other stages in short: who may be planned starts, who has run is ended."""
         told: dict[str, Answer] = {}
         scope = Scope(self.settings.namespace, self.settings.name)
-        for each in self.world.cluster.workflows(scope).items:
-            answer = admit(self.world.cluster, each).answer
-            told[each.metadata.name] = answer
-            fresh = not each.status.phase.started
-            if answer is Answer.MAY_PLAN and fresh and not each.spec.suspend:
-                self.write(each, Phase.EXECUTING)
-            elif answer is Answer.ALREADY_RAN:
-                self.write(each, Phase.FAILED, settled=True)
+        for each in self.world.cluster.workflows(scope).items if self.admits else ():
+            try:
+                told[each.metadata.name] = self._handled(each)
+            except Conflict:  # somebody was faster: the next run looks again
+                told[each.metadata.name] = Answer.WAITS
         return told
+
+    def _handled(self, each: WorkflowExecution) -> Answer:
+        answer = admit(self.world.cluster, each).answer
+        fresh = not each.status.phase.started
+        if answer is Answer.MAY_PLAN and fresh and not each.spec.suspend:
+            self.write(each, Phase.EXECUTING)
+        elif answer is Answer.ALREADY_RAN:
+            self.write(each, Phase.FAILED, settled=True)
+        return answer
 
     def settle(self, name: str, phase: Phase = Phase.COMPLETED, *, crash: bool = False) -> None:
         """The run of that workflow is over; with a crash nobody writes that into its record."""
