@@ -11,6 +11,7 @@ import selectors
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,11 @@ _INHERITED = frozenset(
     )
 )
 _POLL_SECONDS = 0.2  # how late SIGTERM, the deadline or a bound may be noticed
+_MIB = 1 << 20
 _READ_BYTES = 1 << 16
+_TURNS = _MIB // _READ_BYTES
 _MAX_STDERR = 1 << 16
 _NO_PROGRAM = 127  # what `env` ends with where there is no git
-_MIB = 1 << 20
 _NOT_FOUND = "git was not found: install it, or correct PATH"
 
 
@@ -123,7 +125,8 @@ class Git:
                 raise self._told.error(
                     f"git {command} printed more than {most // _MIB} MiB, more than is read"
                 )
-            if self._fetched() > self._limits.fetched_bytes:
+            # Asked of nothing else: an answer of megabytes is polled hundreds of times.
+            if command == "fetch" and self._fetched() > self._limits.fetched_bytes:
                 raise self._told.error(
                     f"the commit is larger than {self._limits.fetched_bytes // _MIB} MiB: "
                     "keep workflows in a repository of their own, or raise --source-max-fetch"
@@ -140,18 +143,27 @@ class Git:
 
 
 def _polls(process: "subprocess.Popen[bytes]", out: bytearray, err: bytearray) -> Iterator[None]:
-    """Fills both as the process prints; yields at least every poll, until it has ended."""
+    """Fills both as the process prints; yields at least every poll, until it has ended.
+
+    While it prints without a pause, once a mebibyte: what is asked then costs more than to read.
+    """
+    due = time.monotonic() + _POLL_SECONDS
     with selectors.DefaultSelector() as selector:
         for stream, buffer in ((process.stdout, out), (process.stderr, err)):
             if stream is not None:
                 selector.register(stream, selectors.EVENT_READ, buffer)
+        turns = 0
         while selector.get_map():
             for key, _ in selector.select(_POLL_SECONDS):
                 data = os.read(key.fd, _READ_BYTES)
                 key.data.extend(data)
                 if not data:
                     selector.unregister(key.fileobj)
-            yield
+            turns += 1
+            if turns % _TURNS == 0 or time.monotonic() >= due:
+                yield
+                due = time.monotonic() + _POLL_SECONDS
+        yield
     while process.poll() is None:  # it closed its streams and goes on
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_SECONDS)

@@ -282,7 +282,7 @@ def _objects(git: Git, *names: str, most: int) -> bytes:
     if not names:
         return b""
     asked = "".join(f"{name}\n" for name in names)
-    return git.run("cat-file", "--batch", given=asked.encode("ascii"), most=most)
+    return git.run("cat-file", "--batch", "--buffer", given=asked.encode("ascii"), most=most)
 
 
 def _packed(git: Git) -> int:
