@@ -226,7 +226,7 @@ CASES: Mapping[str, Case] = {
     "mode-of-a-program": Case(_entry(b"x.yaml", b"100755"), more=("x.yaml",)),
     "time-before-all-time": Case(_text(b"+0000=>-9999")),
     "time-beyond-all-time": Case(_text(b" 1767323045 => 99999999999999999999 "), error=_MALFORMED),
-    "no-committer": Case(_text(b"committer=>comitter"), error=_MALFORMED),
+    "no-committer": Case(_text(b"committer=>committee"), error=_MALFORMED),
     "nul-in-the-message": Case(_text(b"hostile=>hos\0tile"), error=_MALFORMED),
     "bomb-of-folders": Case(_bomb, error="printed more than 1 MiB"),
     "folders-in-folders": Case(_deep, more=("/".join(["d"] * 300) + "/x.yaml",)),
