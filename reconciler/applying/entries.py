@@ -15,6 +15,7 @@ from reconciler.core.orders import Order, Sighting
 from reconciler.core.records import (
     adopted,
     entry_of,
+    first_content,
     intended,
     new_record,
     others_running,
@@ -22,7 +23,7 @@ from reconciler.core.records import (
     superseded,
 )
 from reconciler.core.source import Key, SourceView
-from reconciler.core.verdicts import live, record_taken
+from reconciler.core.verdicts import forgotten, live, record_taken
 from reconciler.errors import AlreadyExists, ClusterError, Refused
 from reconciler.seams import Cluster
 
@@ -35,12 +36,11 @@ def record_of(view: SourceView, definition: Definition) -> WorkflowRecord | None
 
 def entered(cluster: Cluster, view: SourceView, order: Order) -> Order:
     """The order once its record allows it; a document whose record does not is not applied."""
-    definition = order.definition
     try:
-        record = record_of(view, definition)
-        if record is None and order.verdict.entry:
-            record = _made(cluster, view, definition)
-        return _entered(cluster, view, order, record) if record else order
+        record = record_of(view, order.definition)
+        if record is not None:
+            return _entered(cluster, view, order, record)
+        return _first(cluster, view, order) if order.verdict.entry else order
     except Refused as error:
         return order.refused(str(error))
     except ClusterError as error:  # a conflict too: another run writes this record
@@ -64,27 +64,32 @@ def drop_gone(cluster: Cluster, view: SourceView) -> Mapping[Key, WorkflowRecord
     return written
 
 
-def _made(cluster: Cluster, view: SourceView, definition: Definition) -> WorkflowRecord:
-    """The new record of a document, or the one that has its name already.
+def _first(cluster: Cluster, view: SourceView, order: Order) -> Order:
+    """The order of a document without a record, or whose record's name is another source's.
 
     Of a commit that was seen before it is read first: an unchanged cluster is written nothing.
     """
+    definition, source = order.definition, view.settings.name
     key = (definition.namespace, definition.name)
     found = None if view.first else cluster.record(*key)
     if found is not None:
-        return found
+        return _entered(cluster, view, order, found)
+    intends = order.verdict.entry is RecordState.INTENDED
+    first = first_content(definition, view.commit, view.now) if intends else None
     try:
-        return cluster.create_record(new_record(definition, view.settings.name))
+        found = cluster.create_record(new_record(definition, source, first))
     except AlreadyExists:
         found = cluster.record(*key)
-        if found is None or found.metadata.labels.get(SOURCE_LABEL) == view.settings.name:
+        if found is None or found.metadata.labels.get(SOURCE_LABEL) == source:
             raise  # it came after the records were listed: the next run reads them both
-        return found
+    return _entered(cluster, view, order, found)
 
 
 def _entered(cluster: Cluster, view: SourceView, order: Order, record: WorkflowRecord) -> Order:
     if record.metadata.labels.get(SOURCE_LABEL) != view.settings.name:
         return order.ruled(record_taken(record))
+    if record.forgetful and order.verdict.entry is not RecordState.RECORDED:
+        return order.ruled(forgotten(record))
     if order.verdict.entry is RecordState.CREATED and others_running(record, order.uid):
         return order.postponed("it is taken over once the older runs of the document have settled")
     written = _written(order, record, view.commit)

@@ -6,7 +6,7 @@ cycle, durations within bounds) live in `core/plan.py`.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -42,6 +42,7 @@ INSTANT_PATTERN = (
     r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+_MADE_WITHIN = timedelta(minutes=2)  # a run's deadline, and clocks that differ
 _NO_INSTANT = "must be a time with its zone, as in 2026-01-02T03:04:05Z"
 OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
@@ -730,9 +731,25 @@ class RecordEntry(Wire):
     )
 
 
+class FirstContent(Wire):
+    """What a new record holds as intended in the write that makes it, which can hold no status."""
+
+    content: str = Field(max_length=80, description="Hash of the content, as in v1: and 64 hex.")
+    run: str = Field(max_length=253, description="Name of its WorkflowExecution.")
+    commit: str = Field(max_length=64, description="Commit it was read from.")
+    blob: str = Field(max_length=64, description="Blob it was read from.")
+    intended_at: Instant = Field(
+        description="When the record was made for it; a record that was restored was not."
+    )
+
+
 class RecordSpec(Wire):
     kind: Literal["WorkflowDefinition", "WorkflowExecution"] | None = Field(
         default=None, description="Kind of the document: WorkflowDefinition or WorkflowExecution."
+    )
+    first: FirstContent | None = Field(
+        default=None,
+        description="The content that the record was made for: intended, until there is a status.",
     )
 
 
@@ -845,3 +862,30 @@ class WorkflowRecord(Kind):
     status: RecordStatus = Field(
         default=RecordStatus(), description="Which of its contents ran; written by the reconciler."
     )
+
+    @property
+    def contents(self) -> tuple[RecordEntry, ...]:
+        """The last contents, newest first; before any status the one that it was made for."""
+        first = self.spec.first
+        if self.status.observed_generation >= 0 or first is None or self.forgetful:
+            return self.status.contents
+        return (
+            RecordEntry(
+                content=first.content,
+                state=RecordState.INTENDED,
+                run=first.run,
+                commit=first.commit,
+                blob=first.blob,
+            ),
+        )
+
+    @property
+    def forgetful(self) -> bool:
+        """Made again without its status, as from a backup: what it held nobody knows any more.
+
+        Told by its age: it was made for its first content at another time.
+        """
+        first, made = self.spec.first, self.metadata.creation_timestamp
+        if self.status.observed_generation >= 0 or first is None or made is None:
+            return False
+        return abs(made - first.intended_at) > _MADE_WITHIN

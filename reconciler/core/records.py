@@ -6,9 +6,11 @@ planned. Decisions about its entries are values here; who reads and writes recor
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, auto
 
 from reconciler.core.api import (
+    FirstContent,
     Metadata,
     Phase,
     RecordEntry,
@@ -65,7 +67,7 @@ def content_of(meta: Metadata) -> str:
 
 
 def entry_of(record: WorkflowRecord | None, content: str) -> RecordEntry | None:
-    entries = record.status.contents if record else ()
+    entries = record.contents if record else ()
     return next((entry for entry in entries if entry.content == content), None)
 
 
@@ -76,7 +78,7 @@ def running(entry: RecordEntry) -> bool:
 
 def others_running(record: WorkflowRecord | None, uid: str) -> tuple[RecordEntry, ...]:
     """Runs of the document that may be at work in an object other than this one."""
-    entries = record.status.contents if record else ()
+    entries = record.contents if record else ()
     return tuple(entry for entry in entries if running(entry) and entry.uid != uid)
 
 
@@ -111,7 +113,7 @@ def _due(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Ruling:
     if workflow.deleting:
         # Without a uid its content has not had its run: it is made again once this one is gone.
         return Ruling(Standing.WAITS, "it is being deleted")
-    entries = record.status.contents if record else ()
+    entries = record.contents if record else ()
     if any(entry.uid == uid and entry.phase for entry in entries):
         return Ruling(Standing.HAD_ITS_RUN, "this object has had its run under another content")
     return Ruling(Standing.DUE, blockers=others_running(record, uid))
@@ -131,13 +133,26 @@ def why_over(entry: RecordEntry) -> str:
 # --- writing --------------------------------------------------------------------------------
 
 
-def new_record(definition: Definition, source: str) -> WorkflowRecord:
+def new_record(
+    definition: Definition, source: str, first: FirstContent | None = None
+) -> WorkflowRecord:
     """The record of a document that has none. No owner: it outlives every run."""
     return WorkflowRecord(
         metadata=Metadata(
             name=definition.name, namespace=definition.namespace, labels={SOURCE_LABEL: source}
         ),
-        spec=RecordSpec(kind=definition.kind),
+        spec=RecordSpec(kind=definition.kind, first=first),
+    )
+
+
+def first_content(definition: Definition, commit: str, now: datetime) -> FirstContent:
+    """Of a record that is made for this content: that it is intended costs no second write."""
+    return FirstContent(
+        content=definition.content,
+        run=definition.run,
+        commit=commit,
+        blob=definition.blob,
+        intended_at=now,
     )
 
 
@@ -167,7 +182,7 @@ def _new_entry(definition: Definition, state: RecordState, commit: str) -> Recor
 
 
 def _others(record: WorkflowRecord, content: str) -> Iterable[RecordEntry]:
-    return (each for each in record.status.contents if each.content != content)
+    return (each for each in record.contents if each.content != content)
 
 
 def adopted(
@@ -201,7 +216,7 @@ def superseded(record: WorkflowRecord, current: str = "") -> WorkflowRecord:
             entry.model_copy(update=dropped)
             if entry.state is RecordState.INTENDED and entry.content != current
             else entry
-            for entry in record.status.contents
+            for entry in record.contents
         ),
     )
 
@@ -219,7 +234,7 @@ def admitted(record: WorkflowRecord, workflow: WorkflowExecution) -> WorkflowRec
         record,
         (
             entry.model_copy(update=update) if entry.content == content else entry
-            for entry in record.status.contents
+            for entry in record.contents
             if entry.content == content or entry.uid != meta.uid
         ),
     )
@@ -249,16 +264,13 @@ def with_result(record: WorkflowRecord, told: RecordEntry) -> WorkflowRecord:
     """The record with a result that it lacks; a result that stands there is never changed."""
     return _with(
         record,
-        (
-            told if running(entry) and entry.uid == told.uid else entry
-            for entry in record.status.contents
-        ),
+        (told if running(entry) and entry.uid == told.uid else entry for entry in record.contents),
     )
 
 
 def _with(record: WorkflowRecord, entries: Iterable[RecordEntry]) -> WorkflowRecord:
     contents = _bounded(tuple(entries))
-    if contents == record.status.contents:
+    if contents == record.contents:
         return record
     status = RecordStatus(observed_generation=record.metadata.generation, contents=contents)
     return record.model_copy(update={"status": status})

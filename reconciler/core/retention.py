@@ -97,7 +97,7 @@ def _held(view: SourceView, gone: Sequence[Metadata]) -> str:
             "the source is new here, or has moved: what is left of it is looked at first",
         ),
         (bool(stated.problems), "a document could not be read, and nobody can say which it is"),
-        (not stated.definitions, "the source holds no document at all"),
+        (not stated.definitions, "the source holds no document for this cluster"),
         (
             2 * len(gone) > total,
             f"{len(gone)} of its {total} objects would go, more than half: go in smaller steps",
@@ -165,7 +165,7 @@ def _over(record: WorkflowRecord | None, meta: Metadata) -> bool:
     """
     entry = entry_of(record, content_of(meta))
     if entry is None:
-        return record is not None and len(record.status.contents) >= MAX_CONTENTS
+        return record is not None and len(record.contents) >= MAX_CONTENTS
     return entry.state is RecordState.RECORDED or bool(entry.phase)
 
 
@@ -176,7 +176,7 @@ def _dropped(record: WorkflowRecord | None, meta: Metadata) -> bool:
 
 def _age(record: WorkflowRecord | None, meta: Metadata) -> tuple[int, float]:
     """Sorts the newest first: in the order of the record, then what it has forgotten, by time."""
-    contents = record.status.contents if record else ()
+    contents = record.contents if record else ()
     place = next(
         (at for at, entry in enumerate(contents) if entry.content == content_of(meta)),
         MAX_CONTENTS,

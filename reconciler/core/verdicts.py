@@ -272,6 +272,17 @@ def record_taken(record: WorkflowRecord) -> Verdict:
     )
 
 
+def forgotten(record: WorkflowRecord) -> Verdict:
+    """The record came back without its status: what has run of its document nobody knows."""
+    name = record.metadata.name
+    return Verdict(
+        Todo.LEAVE,
+        DocumentResult.REFUSED,
+        f"the WorkflowRecord {name} was restored without its status, so nobody knows what has run: "
+        f"restore its status too, or let the current content run: kubectl delete wr {name}",
+    )
+
+
 def _taken(definition: Definition, owner: str) -> Verdict:
     return Verdict(
         Todo.LEAVE,

@@ -95,7 +95,7 @@ def conclude(cluster: Cluster, workflow: WorkflowExecution) -> None:
     if SOURCE_LABEL not in meta.labels or not workflow.status.settled:
         return
     record = cluster.record(meta.namespace, record_name(meta))
-    entries = record.status.contents if record else ()
+    entries = record.contents if record else ()
     entry = next((each for each in entries if running(each) and each.uid == meta.uid), None)
     told = result(entry, workflow) if entry else None
     if record is not None and told is not None:
@@ -113,7 +113,7 @@ def settle_records(cluster: Cluster, view: SourceView) -> int:
     return sum(
         _settle(cluster, key, record, entry)
         for key, record in view.records.items()
-        for entry in record.status.contents
+        for entry in record.contents
         if running(entry) and entry.uid not in alive
     )
 

@@ -1,5 +1,7 @@
 """Contract 5, the WorkflowRecord: each sentence a case."""
 
+from datetime import datetime
+
 import pytest
 
 from reconciler.core.api import (
@@ -20,6 +22,7 @@ from reconciler.core.records import (
     Standing,
     admitted,
     entry_of,
+    first_content,
     intended,
     new_record,
     others_running,
@@ -409,3 +412,47 @@ def test_an_entry_is_found_by_its_content() -> None:
     assert entry_of(record(entry(C2), entry(C1)), C1) == entry(C1)
     assert entry_of(record(entry(C2)), C1) is None
     assert entry_of(None, C1) is None
+
+
+# --- a record without a status ----------------------------------------------------------------
+
+
+def made_for(content: str, *, made: datetime, status: RecordStatus | None = None) -> WorkflowRecord:
+    """A record as it was created, `made` by the server's clock, and what was written since."""
+    found = new_record(definition(content), SOURCE, first_content(definition(content), COMMIT, NOW))
+    about = found.metadata.model_copy(update={"creation_timestamp": made, "generation": 1})
+    return found.model_copy(update={"metadata": about, "status": status or RecordStatus()})
+
+
+def test_a_new_record_holds_its_first_content_as_intended() -> None:
+    """Contract 5: intended is written before the object is made, here by the very create."""
+    (told,) = made_for(C1, made=at(seconds=3)).contents
+    assert (told.content, told.state, told.commit, told.blob) == (C1, INTENDED, COMMIT, BLOB)
+    assert intended(made_for(C1, made=NOW), definition(C1), COMMIT) == made_for(C1, made=NOW)
+
+
+def test_the_first_status_takes_its_place() -> None:
+    """Contract 5: its status lists the last 20 contents."""
+    dropped = superseded(made_for(C1, made=NOW))
+    assert states(dropped) == [(C1, DROPPED)]
+    assert dropped.contents == dropped.status.contents
+    empty = made_for(C1, made=NOW, status=RecordStatus(observed_generation=1))
+    assert empty.contents == ()
+
+
+@pytest.mark.parametrize(
+    ("made", "forgetful"),
+    [
+        pytest.param(NOW, False, id="made-when-it-says"),
+        pytest.param(at(seconds=-90), False, id="a-node-whose-clock-is-ahead"),
+        pytest.param(at(seconds=90), False, id="a-create-that-took-its-time"),
+        pytest.param(at(minutes=10), True, id="made-again-later"),
+    ],
+)
+def test_a_record_that_was_made_again_has_forgotten(made: datetime, forgetful: bool) -> None:
+    """I12: from a backup without its status: what it was made for has run long since."""
+    found = made_for(C1, made=made)
+    assert found.forgetful is forgetful
+    assert bool(found.contents) is not forgetful
+    written = made_for(C1, made=made, status=RecordStatus(observed_generation=1))
+    assert not written.forgetful

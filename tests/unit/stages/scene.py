@@ -8,10 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.api import Phase, RecordEntry, RecordState, WorkflowExecution
+from reconciler.core.api import (
+    Phase,
+    RecordEntry,
+    RecordState,
+    WorkflowExecution,
+    WorkflowRecord,
+)
 from reconciler.core.outcome import DocumentResult
 from reconciler.core.source import Head, HeadState, SourceSettings, SourceView, read_head
 from reconciler.errors import Conflict, SourceError
+from reconciler.kube import codec
 from reconciler.kube.answers import Response
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
@@ -296,8 +303,7 @@ class Scene:
 
     def entries(self, name: str = "restart") -> list[RecordEntry]:
         stored = self.server.object(RECORDS, NAMESPACE, name)
-        contents = stored["status"].get("contents", []) if stored else []
-        return [RecordEntry.model_validate(each) for each in contents]
+        return list(codec.parse(WorkflowRecord, stored).contents) if stored else []
 
     def states(self, name: str = "restart") -> list[RecordState]:
         return [each.state for each in self.entries(name)]

@@ -35,7 +35,6 @@ def test_entry_first_then_the_fence_then_the_run_then_whole(scene: Scene) -> Non
     (run,) = scene.runs
     assert scene.writes() == [
         "create WorkflowRecord restart",
-        "update WorkflowRecord/status restart",
         f"create ConfigMap {HEAD}",
         f"apply WorkflowExecution {run}",
         f"update ConfigMap {HEAD}",
@@ -51,8 +50,8 @@ def test_with_many_workers_the_order_of_effects_is_the_same(scene: Scene) -> Non
     applied = scene.run().source(workers=8)
     assert [each.name for each in applied.outcomes] == names
     kinds = [each.split()[1] for each in scene.writes()]
-    assert set(kinds[:40]) == {"WorkflowRecord", "WorkflowRecord/status"}
-    assert kinds[40:] == ["ConfigMap", *["WorkflowExecution"] * 20, "ConfigMap"]
+    assert set(kinds[:20]) == {"WorkflowRecord"}
+    assert kinds[20:] == ["ConfigMap", *["WorkflowExecution"] * 20, "ConfigMap"]
     assert results(applied) == {APPLIED: 20}
     assert scene.whole
 

@@ -359,7 +359,7 @@ def test_a_run_that_waits_for_nothing_but_its_uid_is_not_pruned(scene: Scene) ->
     [
         pytest.param((*OTHERS, "kind: ["), "could not be read", id="a-document-is-bad"),
         pytest.param((document("c"),), "more than half", id="more-than-half-would-go"),
-        pytest.param(("# nothing\n",), "no document at all", id="it-is-empty"),
+        pytest.param(("# nothing\n",), "no document for this cluster", id="it-is-empty"),
     ],
 )
 def test_a_source_that_looks_broken_prunes_nothing_and_says_so(
