@@ -12,7 +12,7 @@ ACCOUNT = "reconciler"
 # What a run is granted, and nothing else: a call beyond it fails the test.
 _WORKFLOWS, _CHILDREN = WorkflowExecution.API.split("/")[0], KubernetesExecution.API.split("/")[0]
 _RULES = (
-    (_WORKFLOWS, ("workflowexecutions",), ("get", "list", "create", "patch")),
+    (_WORKFLOWS, ("workflowexecutions",), ("get", "list", "create", "patch", "delete")),
     (_WORKFLOWS, ("workflowrecords",), ("get", "list", "create")),
     (_WORKFLOWS, ("workflowexecutions/status", "workflowrecords/status"), ("update",)),
     (_CHILDREN, ("kubernetesexecutions",), ("get", "list", "create", "patch")),
