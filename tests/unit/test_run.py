@@ -164,6 +164,23 @@ def test_a_record_that_nobody_can_read_stops_no_workflow(shop: Shop) -> None:
     assert len(shop.server.objects(WORKFLOWS)) == 2
 
 
+def test_a_run_that_is_overtaken_at_the_fence_begins_nothing_of_the_source(shop: Shop) -> None:
+    """Contract 5: what it intends is begun by who passed the fence; what is nobody's goes on."""
+    shop.source.commit(document("one"))
+    shop.server.interceptor = Meets(of(Verb.LIST, CHILDREN), lambda: refusal(403))
+    shop.run(source_url=URL)  # it ends before its first plan
+    shop.workflow("here", step("a"))
+    shop.source.commit(document("one"), document("two"))
+    shop.server.interceptor = Meets(of(Verb.UPDATE, CONFIG_MAPS), lambda: refusal(409))
+    shop.run(source_url=URL)
+    (run,) = [each for each in shop.server.objects(WORKFLOWS) if each["metadata"].get("labels")]
+    name = run["metadata"]["name"]
+    assert (shop.steps("here"), shop.steps(name)) == (["a"], [])
+    shop.server.interceptor = None
+    shop.run(source_url=URL)
+    assert shop.steps(name) == ["a"]
+
+
 def test_another_repository_under_the_same_name_is_wrong_usage(shop: Shop) -> None:
     """Contract 5: exit 2, and the Lease is released all the same."""
     shop.source.commit(document())

@@ -209,6 +209,19 @@ def test_a_run_can_go_without_the_lease() -> None:
     assert settings("--no-lease").lease_name is None
 
 
+def test_what_a_source_may_delete_take_over_and_repeat_is_said_by_flags() -> None:
+    """Contract 9: --first-run run|record --adopt --prune / --no-prune."""
+    plain = settings("--source-url", "https://git.example/a.git")
+    assert (plain.first_run, plain.adopt, plain.prune) == ("run", False, False)
+    told = settings(
+        "--source-url", "https://git.example/a.git", "--first-run", "record", "--adopt", "--prune"
+    )
+    assert (told.first_run, told.adopt, told.prune) == ("record", True, True)
+    on = {"RECONCILER_PRUNE": "true", "RECONCILER_SOURCE_URL": "https://git.example/a.git"}
+    assert settings(environment=on).prune
+    assert not settings("--no-prune", environment=on).prune
+
+
 def test_a_dry_run_takes_no_lease_and_pushes_nothing() -> None:
     """Contract 9."""
     told = settings("--dry-run", "--lease-name", "mine", "--pushgateway-url", "http://gateway:9091")

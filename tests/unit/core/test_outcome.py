@@ -12,6 +12,7 @@ from reconciler.core.outcome import (
     Documents,
     ExitCode,
     Outcome,
+    Rule,
     Work,
 )
 
@@ -91,6 +92,15 @@ def test_the_last_line_names_commit_documents_workflows_created_failed_and_secon
     assert replace(GOOD, documents=documents, work=work).summary == (
         "commit 4f2a9c0b7d; documents: 2 applied, 1 invalid; workflows: 4 Executing, 1 new; "
         "steps: 7 created, 1 not to be created; 3.9s"
+    )
+
+
+def test_the_last_line_counts_the_runs_that_were_deleted() -> None:
+    """Contract 9 and I8: nothing goes without a word."""
+    results = {DocumentResult.APPLIED: 2}
+    documents = Documents("main", "4f2a9c0b7d11", GOOD.ended, results, {Rule.PRUNE: 2, Rule.TTL: 1})
+    assert replace(GOOD, documents=documents).summary.startswith(
+        "commit 4f2a9c0b7d; documents: 2 applied; deleted: 2 prune, 1 ttl; workflows: "
     )
 
 
