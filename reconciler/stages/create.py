@@ -39,20 +39,15 @@ from reconciler.seams import NewChild, World
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A creation that the server refused. Without `final` the step stays reserved."""
+    """A creation that the server refused; `final` is the reason of a step that failed for good.
+
+    Without it the step stays reserved.
+    """
 
     step: str
     kind: CreationError
     error: str
-
-    @property
-    def final(self) -> str:
-        """The step's reason when it failed for good, else empty."""
-        finals = {
-            CreationError.REFUSED: CREATION_REFUSED,
-            CreationError.NAME_COLLISION: NAME_COLLISION,
-        }
-        return finals.get(self.kind, "")
+    final: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,24 +157,43 @@ def _create(
     try:
         world.cluster.create_child(new)
     except AlreadyExists:
-        return _whose(world, workflow, new)
+        child = world.cluster.child(new.namespace, new.name)
+        if child is None:
+            raise Unreachable(f"{new.name} existed and is gone: the next run creates it") from None
+        return _whose(workflow, new, child)
     except Refused as error:
-        kind = CreationError.REFUSED if error.lasting else CreationError.FORBIDDEN
-        return Refusal(step, kind, str(error))
+        if not error.lasting:
+            return Refusal(step, CreationError.FORBIDDEN, str(error))
+        return _refused_for_good(world, workflow, new, creation, str(error))
     return creation.result
 
 
-def _whose(world: World, workflow: WorkflowExecution, new: NewChild) -> Refusal | None:
-    """None when ours: another run made it, or this one before its answer was lost."""
+def _refused_for_good(
+    world: World, workflow: WorkflowExecution, new: NewChild, creation: Creation, error: str
+) -> Refusal | None:
+    """A permanent refusal is final only where no other create of this name can have landed.
+
+    An attempt before this one at the same call may have, its answer lost: the name is read. And
+    where an earlier pass reserved the step, that one may be asleep before its create, which this
+    server may take: the step stays reserved until its timeout, as after any other refusal.
+    """
     child = world.cluster.child(new.namespace, new.name)
-    if child is None:
-        raise Unreachable(f"{new.name} existed and is gone: the next run creates it")
+    if child is not None:
+        return _whose(workflow, new, child)
+    reserved_here = creation.result.healed_at is None
+    final = CREATION_REFUSED if reserved_here else ""
+    return Refusal(new.step, CreationError.REFUSED, error, final)
+
+
+def _whose(workflow: WorkflowExecution, new: NewChild, child: Child) -> Refusal | None:
+    """None when ours: another run made it, or this one before its answer was lost."""
     if Children.of(workflow, [child]).get(new.step, new.attempt) is not None:
         return None
     return Refusal(
         new.step,
         CreationError.NAME_COLLISION,
         f"{new.name} exists and belongs to somebody else; it is left alone",
+        NAME_COLLISION,
     )
 
 
