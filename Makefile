@@ -121,6 +121,10 @@ test-apiserver: setup ## the tests on a real control plane (its first build take
 soak: setup ## runs that are killed 100 times, and the server twice; two minutes
 	@hack/cluster run -- $(BIN)/python -m tests.soak
 
+.PHONY: explore
+explore: setup ## every schedule of faults and overlaps (an hour); PLAN='…' replays one
+	@$(BIN)/python -m tests.faults.explore $(PLAN)
+
 .PHONY: clean
 clean: ## remove what was made here: environment, caches, builds
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \

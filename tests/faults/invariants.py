@@ -1,0 +1,404 @@
+"""The invariants of contract 8, looked at after every change that the server commits.
+
+A `Monitor` sees each change with who made it: a run, or anybody else. It keeps only what the
+server forgets: which attempts were ever made, and what people's hands have spoilt since.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from reconciler.kube.requests import CHILDREN, CONFIG_MAPS, EVENTS, LEASES, RECORDS, WORKFLOWS, Verb
+from tests.fakes.apiserver import MemoryApiServer
+from tests.fakes.memory.storage import Change
+from tests.faults import reading
+from tests.faults.process import Process
+from tests.faults.reading import Attempt, Json
+
+_OF_A_VERSION = ("resourceVersion", "managedFields", "generation")
+
+
+class Violation(AssertionError):  # noqa: N818  # that is what it is called
+    """An invariant that does not hold; the message begins with which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What no object tells any more.
+
+    `forgiven`: attempts whose child somebody deleted (I1 admits that they are made again), or
+    whose executor took back a result. `erased`: workflows whose status somebody wrote.
+    """
+
+    made: frozenset[Attempt] = field(default_factory=frozenset)
+    ran: frozenset[tuple[str, str, str, str]] = field(default_factory=frozenset)
+    forgiven: frozenset[Attempt] = field(default_factory=frozenset)
+    erased: frozenset[str] = field(default_factory=frozenset)
+
+
+class Monitor:
+    """Raises Violation out of the write that broke an invariant. `actor` None is no run."""
+
+    def __init__(self, server: MemoryApiServer) -> None:
+        self.past = Past()
+        self.actor: Process | None = None
+        self._server = server
+        server.observers.append(self._changed)
+
+    def _changed(self, change: Change) -> None:
+        if change.resource is EVENTS:
+            return
+        if self.actor is None:
+            self._by_hand(change)
+            return
+        _hold(_destroyed(change))
+        if change.resource is CHILDREN:
+            self._child_by(self.actor, change)
+        elif change.resource is WORKFLOWS:
+            self._workflow_by(self.actor, change)
+        else:
+            _hold(_not_ours(self.actor, change))
+
+    # --- hands ------------------------------------------------------------------------------
+
+    def _by_hand(self, change: Change) -> None:
+        """What a hand or an executor spoilt is nothing that a run could have kept."""
+        before, after = change.before, change.after
+        if change.resource is CHILDREN and before is not None:
+            taken_back = (
+                after is not None
+                and reading.terminal(before)
+                and reading.phase(before) != reading.phase(after)
+            )
+            disowned = after is not None and reading.owner(before) != reading.owner(after)
+            if after is None or taken_back or disowned:
+                self._forgive(reading.attempt(before))
+        if change.resource is WORKFLOWS and before and after:
+            self._erased(before, after)
+
+    def _erased(self, before: Json, after: Json) -> None:
+        if reading.status(before) != reading.status(after):
+            erased = self.past.erased | {after["metadata"]["uid"]}
+            self.past = replace(self.past, erased=erased)
+
+    def _forgive(self, attempt: Attempt) -> None:
+        self.past = replace(self.past, forgiven=self.past.forgiven | {attempt})
+
+    # --- children ---------------------------------------------------------------------------
+
+    def _child_by(self, actor: Process, change: Change) -> None:
+        before, after = change.before, change.after
+        assert after is not None
+        if before is not None:
+            _hold(self._stopped(before, after))
+            return
+        attempt = reading.attempt(after)
+        workflow = self._workflow_of(attempt)
+        _hold(_bounded(actor, after))
+        if attempt in self.past.made and attempt not in self.past.forgiven:
+            raise Violation(f"I1: {attempt[1:]} is created a second time")
+        self.past = replace(self.past, made=self.past.made | {attempt})
+        if workflow is None:
+            return  # deleted between reservation and creation: its child goes with it
+        _hold(_well_made(workflow, after))
+        if attempt in self.past.forgiven or attempt[0] in self.past.erased:
+            return
+        _hold(self._in_its_place(actor, workflow, after))
+
+    def _in_its_place(self, actor: Process, workflow: Json, child: Json) -> Iterator[str]:
+        """A reservation holds the slot, the cap holds, and so does the order."""
+        _, step, number = reading.attempt(child)
+        result = reading.results(workflow).get(step, {})
+        if (result.get("attempt", 0), result.get("status")) != (number, "Pending"):
+            yield f"I2: {step}/{number} is created, and reserved is {result or 'nothing'}"
+        if reading.status(workflow).get("settled"):
+            yield f"I4: {step}/{number} is created in a workflow that has settled"
+        held = self._held(workflow, besides=child["metadata"]["uid"])
+        if held >= reading.limit(workflow, actor.settings.max_concurrent_steps):
+            yield f"I2: {step}/{number} is created beside {held}"
+        if missing := reading.unmet(workflow, step):
+            yield f"I3: {step} is created before {', '.join(missing)}"
+
+    def _stopped(self, before: Json, after: Json) -> Iterator[str]:
+        """The one thing that a run does to a child: it asks one of ours to stop."""
+        workflow = self._workflow_of(reading.attempt(before))
+        if _without_stop(before) != _without_stop(after) or not reading.asked_to_stop(after):
+            yield f"I5: {before['metadata']['name']} is changed"
+        if workflow is None and reading.attempt(before) in self.past.made:
+            return  # its workflow was deleted after the run had looked at it
+        if workflow is None or not reading.ours(workflow, before):
+            yield f"I5: {before['metadata']['name']} is not ours and is changed"
+
+    # --- workflows --------------------------------------------------------------------------
+
+    def _workflow_by(self, actor: Process, change: Change) -> None:
+        before, after = change.before, change.after
+        assert after is not None
+        if before is None or _without_status(before) != _without_status(after):
+            _hold(_applied(actor, before or after))
+        if before is None or before.get("status") == after.get("status"):
+            return
+        uid = after["metadata"]["uid"]
+        if uid not in self.past.erased:
+            _hold(_final(before, after))
+            _hold(self._reservations(actor, before, after))
+        _hold(self._settled(before, after))
+        if reading.of_a_source(after):
+            self._of_a_record(before, after)
+
+    def _reservations(self, actor: Process, before: Json, after: Json) -> Iterator[str]:
+        """Contract 4, Ready: each new one stands behind every gate, and the cap holds."""
+        new = _newly_reserved(before, after, self._children())
+        for step, result in new.items():
+            yield from self._reservation(after, step, result)
+        if not new:
+            return
+        gates = ("suspend", "cancel")
+        if closed := [gate for gate in gates if after["spec"].get(gate)]:
+            yield f"{', '.join(new)} is reserved in spite of {', '.join(closed)}"
+        if "deletionTimestamp" in after["metadata"]:
+            yield f"{', '.join(new)} is reserved in a workflow that is being deleted"
+        if reading.status(after)["phase"] in reading.OVER:
+            yield f"{', '.join(new)} is reserved in a workflow that is over"
+        held = self._held(after)
+        if held > reading.limit(after, actor.settings.max_concurrent_steps):
+            yield f"I2: {', '.join(new)} is reserved, and {held} slots are held"
+
+    def _reservation(self, workflow: Json, step: str, result: Json) -> Iterator[str]:
+        number = result.get("attempt", 0)
+        stated = reading.steps(workflow)[step]
+        about = workflow["metadata"]
+        if result["executionRef"] != reading.name_of(about["name"], (about["uid"], step, number)):
+            yield f"{step}/{number} is reserved under the name {result['executionRef']}"
+        if missing := reading.unmet(workflow, step):
+            yield f"I3: {step}/{number} is reserved before {', '.join(missing)}"
+        approved = {each["step"] for each in workflow["spec"].get("approvals", ())}
+        if not number and stated.get("requiresApproval") and step not in approved:
+            yield f"{step} is reserved without its approval"
+        if number:
+            yield from self._next_attempt(workflow, step, number)
+
+    def _next_attempt(self, workflow: Json, step: str, number: int) -> Iterator[str]:
+        """After the one before is terminal or gone, and no more of them than retries allow."""
+        attempts = [
+            child
+            for child in self._children()
+            if reading.ours(workflow, child) and child["spec"]["stepName"] == step
+        ]
+        at_work = [
+            each["spec"]["attempt"]
+            for each in attempts
+            if reading.active(each) and reading.attempt(each) not in self.past.forgiven
+        ]
+        if at_work:
+            yield f"{step}/{number} is reserved while {at_work} is at work"
+        late = [each for each in attempts if each["status"].get("reason") == "Late"]
+        if number - len(late) > reading.steps(workflow)[step].get("retries", 0):
+            yield f"{step}/{number} is reserved, and its retries are used up"
+
+    def _settled(self, before: Json, after: Json) -> Iterator[str]:
+        if reading.status(before).get("settled") or not reading.status(after).get("settled"):
+            return
+        at_work = [
+            child["metadata"]["name"]
+            for child in self._children()
+            if reading.ours(after, child)
+            and reading.active(child)
+            and reading.attempt(child) not in self.past.forgiven
+        ]
+        waiting = reading.unmade(after, self._children())
+        if at_work or waiting:
+            yield f"I4: it settles over {[*at_work, *waiting]}"
+
+    # --- records ----------------------------------------------------------------------------
+
+    def _of_a_record(self, before: Json, after: Json) -> None:
+        """I12: what is planned stands in its record with this uid; one run a definition."""
+        about, told = after["metadata"], reading.status(after)
+        planned = not reading.status(before).get("phase") and not told.get("settled")
+        content = about["annotations"].get(reading.CONTENT, "")
+        record = self._server.object(RECORDS, about["namespace"], reading.document(after))
+        entry = reading.entry(record, content)
+        if planned and (entry.get("state"), entry.get("uid")) != ("created", about["uid"]):
+            raise Violation(f"I12: {about['name']} is planned, and its record holds {entry}")
+        if reading.started(before) or not reading.started(after):
+            return
+        run = (about["namespace"], reading.document(after), content, about["uid"])
+        if any(ran[:3] == run[:3] and ran != run for ran in self.past.ran):
+            raise Violation(f"I12: the content of {about['name']} runs a second time")
+        self.past = replace(self.past, ran=self.past.ran | {run})
+        _hold(self._beside(after))
+
+    def _beside(self, workflow: Json) -> Iterator[str]:
+        for other in self._server.objects(WORKFLOWS):
+            if (
+                reading.of_a_source(other)
+                and other["metadata"]["uid"] != workflow["metadata"]["uid"]
+                and other["metadata"]["namespace"] == workflow["metadata"]["namespace"]
+                and reading.document(other) == reading.document(workflow)
+                and reading.started(other)
+                and not reading.status(other).get("settled")
+            ):
+                yield f"I12: {workflow['metadata']['name']} starts beside its older run"
+
+    # --- the server -------------------------------------------------------------------------
+
+    def _children(self) -> tuple[Json, ...]:
+        return self._server.objects(CHILDREN)
+
+    def _workflow_of(self, attempt: Attempt) -> Json | None:
+        return next(
+            (
+                each
+                for each in self._server.objects(WORKFLOWS)
+                if each["metadata"]["uid"] == attempt[0]
+            ),
+            None,
+        )
+
+    def _held(self, workflow: Json, besides: str = "") -> int:
+        """Slots: children at work and reservations without a child, but for one child."""
+        children = self._children()
+        at_work = [
+            child
+            for child in children
+            if reading.ours(workflow, child)
+            and reading.active(child)
+            and child["metadata"]["uid"] != besides
+            and reading.attempt(child) not in self.past.forgiven
+        ]
+        return len(at_work) + len(reading.unmade(workflow, children))
+
+
+def _hold(broken: Iterable[str]) -> None:
+    for what in broken:
+        raise Violation(what)
+
+
+def _destroyed(change: Change) -> Iterator[str]:
+    """I8: nothing of ours deletes anything yet."""
+    before, after = change.before, change.after
+    if after is None or (
+        "deletionTimestamp" in after["metadata"]
+        and before is not None
+        and "deletionTimestamp" not in before["metadata"]
+    ):
+        yield f"I8: {(before or {})['metadata']['name']} is deleted by a run"
+
+
+def _not_ours(actor: Process, change: Change) -> Iterator[str]:
+    """I5 of the kinds around: a record and a head of this source, a Lease of this name."""
+    assert change.after is not None
+    seen = change.before or change.after
+    name = seen["metadata"]["name"]
+    allowed = {
+        RECORDS: _of_source(actor, seen),
+        CONFIG_MAPS: name == f"reconciler-source-{actor.settings.source_name}",
+        LEASES: name == actor.settings.lease_name,
+    }
+    if not allowed.get(change.resource, False):
+        yield f"I5: {change.resource.kind} {name} is changed"
+
+
+def _applied(actor: Process, seen: Json) -> Iterator[str]:
+    """I5: beside its status a workflow is changed by the apply of its own source alone."""
+    pending = actor.pending
+    if pending is None or pending.verb is not Verb.APPLY or not _of_source(actor, seen):
+        yield f"I5: {seen['metadata']['name']} is changed beside its status"
+
+
+def _of_source(actor: Process, seen: Json) -> bool:
+    labels = seen["metadata"].get("labels", {})
+    named = actor.settings.source_name if actor.settings.source_url else None
+    return bool(labels.get(reading.SOURCE) == named)
+
+
+def _well_made(workflow: Json, child: Json) -> Iterator[str]:
+    """Contract 3: name, labels and the one owner."""
+    about, made = child["metadata"], reading.attempt(child)
+    owner = workflow["metadata"]
+    if about["name"] != reading.name_of(owner["name"], made):
+        yield f"I1: {made[1:]} is created under the name {about['name']}"
+    if set(about.get("labels", {})) != {
+        "kubernaut.ai/workflow", "kubernaut.ai/step", "app.kubernetes.io/managed-by",
+    }:  # fmt: skip
+        yield f"I5: {about['name']} is labelled {about.get('labels')}"
+    references = about.get("ownerReferences", ())
+    if [each["uid"] for each in references] != [owner["uid"]] or not reading.owner(child):
+        yield f"I5: {about['name']} is owned by {references}"
+
+
+def _bounded(actor: Process, child: Json) -> Iterator[str]:
+    """Its `not-after` is no later than the deadline of the run that creates it."""
+    told = child["metadata"].get("annotations", {}).get(reading.NOT_AFTER, "")
+    try:
+        bound = datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        yield f"I1: {child['metadata']['name']} has no bound but {told!r}"
+        return
+    if bound > actor.born + timedelta(seconds=actor.settings.deadline + 1):
+        yield f"I1: {child['metadata']['name']} is bounded by {told}, after its run's deadline"
+
+
+def _final(before: Json, after: Json) -> Iterator[str]:
+    """I4: what is final stays, and what is reserved is never dropped."""
+    now = reading.results(after)
+    for step, result in reading.results(before).items():
+        found = now.get(step)
+        if found is None:
+            if result.get("reason") != "Assumed" or reading.started(before):
+                yield f"I4: {step} loses its result {result['status']}"
+            continue
+        yield from _same(step, result, found)
+    yield from _phase(reading.status(before), reading.status(after))
+
+
+def _same(step: str, before: Json, after: Json) -> Iterator[str]:
+    if before["status"] in reading.FINAL:
+        kept = ("status", "reason", "attempt", "executionRef")
+        if [before.get(key) for key in kept] != [after.get(key) for key in kept]:
+            yield f"I4: {step} was {before['status']} and becomes {after['status']}"
+    if before.get("attempt", 0) > after.get("attempt", 0):
+        yield f"I4: {step} goes back to attempt {after.get('attempt', 0)}"
+    if before.get("attempt", 0) < after.get("attempt", 0) and before["status"] not in (
+        "Retrying", "Pending", "Running",
+    ):  # fmt: skip
+        yield f"I4: {step} was {before['status']} and is tried again"
+    recorded = before.get("executionUID")
+    same_attempt = before.get("attempt", 0) == after.get("attempt", 0)
+    if recorded and same_attempt and recorded != after.get("executionUID"):
+        yield f"I4: the uid that {step} records changes"
+
+
+def _phase(before: Json, after: Json) -> Iterator[str]:
+    if before.get("phase") in reading.OVER and before["phase"] != after.get("phase"):
+        yield f"I4: the phase {before['phase']} becomes {after.get('phase')}"
+    if before.get("settled") and not after.get("settled"):
+        yield "I4: what was settled is not any more"
+    for key in ("executionStartTime", "executionEndTime"):
+        if before.get(key) and before[key] != after.get(key):
+            yield f"I4: {key} is set twice"
+    if before.get("completedSteps", 0) > after.get("completedSteps", 0):
+        yield "I4: fewer steps are completed than were"
+
+
+def _newly_reserved(before: Json, after: Json, children: Iterable[Json]) -> dict[str, Json]:
+    """Attempts that have a name since this write; what a lost status is rebuilt from is older."""
+    known = {(step, each.get("attempt", 0)) for step, each in reading.reserved(before).items()}
+    made = {reading.attempt(child)[1:] for child in children if reading.ours(after, child)}
+    return {
+        step: each
+        for step, each in reading.reserved(after).items()
+        if (step, each.get("attempt", 0)) not in known | made
+    }
+
+
+def _without_status(workflow: Json) -> Json:
+    about = {key: each for key, each in workflow["metadata"].items() if key not in _OF_A_VERSION}
+    return {"metadata": about, "spec": workflow["spec"]}
+
+
+def _without_stop(child: Json) -> Json:
+    spec = {key: each for key, each in child["spec"].items() if key != "cancelRequested"}
+    about = {key: each for key, each in child["metadata"].items() if key not in _OF_A_VERSION}
+    return {"metadata": about, "spec": spec, "status": child.get("status")}
