@@ -121,9 +121,11 @@ test-apiserver: setup ## the tests on a real control plane (its first build take
 soak: setup ## runs that are killed 100 times, and the server twice; two minutes
 	@hack/cluster run -- $(BIN)/python -m tests.soak
 
-.PHONY: explore
+.PHONY: explore mutants
 explore: setup ## every schedule of faults and overlaps (an hour); PLAN='…' replays one
 	@$(BIN)/python -m tests.faults.explore $(PLAN)
+mutants: setup ## seeds bugs into a copy of the reconciler: the share in `make test` must see each
+	@$(BIN)/python -m tests.faults.mutants
 
 .PHONY: clean
 clean: ## remove what was made here: environment, caches, builds

@@ -204,6 +204,9 @@ class Explorer:
         most = CALLS * len(self.calls(mark.scene))
         if len(calls[mark.scene]) > most:
             raise Violation(f"I7: {len(calls[mark.scene])} calls, more than {most}")
+        if fault.retried:
+            after = self._scenes[mark.scene].after
+            _same(picture(self._play), after, "contract 7: after the same run")
         subject = _subject(calls[mark.scene][mark.call].request)
         if fault.alone and subject:
             expected = besides(self._scenes[mark.scene].after, subject)

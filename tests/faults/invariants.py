@@ -6,16 +6,13 @@ server forgets: which attempts were ever made, and what people's hands have spoi
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 
-from reconciler.kube.requests import CHILDREN, CONFIG_MAPS, EVENTS, LEASES, RECORDS, WORKFLOWS, Verb
+from reconciler.kube.requests import CHILDREN, EVENTS, RECORDS, WORKFLOWS
 from tests.fakes.apiserver import MemoryApiServer
 from tests.fakes.memory.storage import Change
-from tests.faults import reading
+from tests.faults import reading, rules
 from tests.faults.process import Process
 from tests.faults.reading import Attempt, Json
-
-_OF_A_VERSION = ("resourceVersion", "managedFields", "generation")
 
 
 class Violation(AssertionError):  # noqa: N818  # that is what it is called
@@ -51,13 +48,13 @@ class Monitor:
         if self.actor is None:
             self._by_hand(change)
             return
-        _hold(_destroyed(change))
+        _hold(rules.destroyed(change))
         if change.resource is CHILDREN:
             self._child_by(self.actor, change)
         elif change.resource is WORKFLOWS:
             self._workflow_by(self.actor, change)
         else:
-            _hold(_not_ours(self.actor, change))
+            _hold(rules.not_ours(self.actor, change))
 
     # --- hands ------------------------------------------------------------------------------
 
@@ -70,11 +67,18 @@ class Monitor:
                 and reading.terminal(before)
                 and reading.phase(before) != reading.phase(after)
             )
-            disowned = after is not None and reading.owner(before) != reading.owner(after)
+            disowned = after is not None and self._disowned(before, after)
             if after is None or taken_back or disowned:
                 self._forgive(reading.attempt(before))
         if change.resource is WORKFLOWS and before and after:
             self._erased(before, after)
+
+    def _disowned(self, before: Json, after: Json) -> bool:
+        """Whether nothing but its name says any more whose it is: no uid of it is recorded."""
+        workflow = self._workflow_of(reading.attempt(before))
+        return reading.owner(before) != reading.owner(after) and not (
+            workflow and reading.ours(workflow, after)
+        )
 
     def _erased(self, before: Json, after: Json) -> None:
         if reading.status(before) != reading.status(after):
@@ -94,13 +98,13 @@ class Monitor:
             return
         attempt = reading.attempt(after)
         workflow = self._workflow_of(attempt)
-        _hold(_bounded(actor, after))
+        _hold(rules.bounded(actor, after))
         if attempt in self.past.made and attempt not in self.past.forgiven:
             raise Violation(f"I1: {attempt[1:]} is created a second time")
         self.past = replace(self.past, made=self.past.made | {attempt})
         if workflow is None:
             return  # deleted between reservation and creation: its child goes with it
-        _hold(_well_made(workflow, after))
+        _hold(rules.well_made(workflow, after))
         if attempt in self.past.forgiven or attempt[0] in self.past.erased:
             return
         _hold(self._in_its_place(actor, workflow, after))
@@ -122,7 +126,9 @@ class Monitor:
     def _stopped(self, before: Json, after: Json) -> Iterator[str]:
         """The one thing that a run does to a child: it asks one of ours to stop."""
         workflow = self._workflow_of(reading.attempt(before))
-        if _without_stop(before) != _without_stop(after) or not reading.asked_to_stop(after):
+        if rules.without_stop(before) != rules.without_stop(after) or not reading.asked_to_stop(
+            after
+        ):
             yield f"I5: {before['metadata']['name']} is changed"
         if workflow is None and reading.attempt(before) in self.past.made:
             return  # its workflow was deleted after the run had looked at it
@@ -134,13 +140,13 @@ class Monitor:
     def _workflow_by(self, actor: Process, change: Change) -> None:
         before, after = change.before, change.after
         assert after is not None
-        if before is None or _without_status(before) != _without_status(after):
-            _hold(_applied(actor, before or after))
+        if before is None or rules.without_status(before) != rules.without_status(after):
+            _hold(rules.applied(actor, before or after))
         if before is None or before.get("status") == after.get("status"):
             return
         uid = after["metadata"]["uid"]
         if uid not in self.past.erased:
-            _hold(_final(before, after))
+            _hold(rules.finality(before, after))
             _hold(self._reservations(actor, before, after))
         _hold(self._settled(before, after))
         if reading.of_a_source(after):
@@ -148,7 +154,7 @@ class Monitor:
 
     def _reservations(self, actor: Process, before: Json, after: Json) -> Iterator[str]:
         """Contract 4, Ready: each new one stands behind every gate, and the cap holds."""
-        new = _newly_reserved(before, after, self._children())
+        new = rules.newly_reserved(before, after, self._children())
         for step, result in new.items():
             yield from self._reservation(after, step, result)
         if not new:
@@ -273,132 +279,3 @@ class Monitor:
 def _hold(broken: Iterable[str]) -> None:
     for what in broken:
         raise Violation(what)
-
-
-def _destroyed(change: Change) -> Iterator[str]:
-    """I8: nothing of ours deletes anything yet."""
-    before, after = change.before, change.after
-    if after is None or (
-        "deletionTimestamp" in after["metadata"]
-        and before is not None
-        and "deletionTimestamp" not in before["metadata"]
-    ):
-        yield f"I8: {(before or {})['metadata']['name']} is deleted by a run"
-
-
-def _not_ours(actor: Process, change: Change) -> Iterator[str]:
-    """I5 of the kinds around: a record and a head of this source, a Lease of this name."""
-    assert change.after is not None
-    seen = change.before or change.after
-    name = seen["metadata"]["name"]
-    allowed = {
-        RECORDS: _of_source(actor, seen),
-        CONFIG_MAPS: name == f"reconciler-source-{actor.settings.source_name}",
-        LEASES: name == actor.settings.lease_name,
-    }
-    if not allowed.get(change.resource, False):
-        yield f"I5: {change.resource.kind} {name} is changed"
-
-
-def _applied(actor: Process, seen: Json) -> Iterator[str]:
-    """I5: beside its status a workflow is changed by the apply of its own source alone."""
-    pending = actor.pending
-    if pending is None or pending.verb is not Verb.APPLY or not _of_source(actor, seen):
-        yield f"I5: {seen['metadata']['name']} is changed beside its status"
-
-
-def _of_source(actor: Process, seen: Json) -> bool:
-    labels = seen["metadata"].get("labels", {})
-    named = actor.settings.source_name if actor.settings.source_url else None
-    return bool(labels.get(reading.SOURCE) == named)
-
-
-def _well_made(workflow: Json, child: Json) -> Iterator[str]:
-    """Contract 3: name, labels and the one owner."""
-    about, made = child["metadata"], reading.attempt(child)
-    owner = workflow["metadata"]
-    if about["name"] != reading.name_of(owner["name"], made):
-        yield f"I1: {made[1:]} is created under the name {about['name']}"
-    if set(about.get("labels", {})) != {
-        "kubernaut.ai/workflow", "kubernaut.ai/step", "app.kubernetes.io/managed-by",
-    }:  # fmt: skip
-        yield f"I5: {about['name']} is labelled {about.get('labels')}"
-    references = about.get("ownerReferences", ())
-    if [each["uid"] for each in references] != [owner["uid"]] or not reading.owner(child):
-        yield f"I5: {about['name']} is owned by {references}"
-
-
-def _bounded(actor: Process, child: Json) -> Iterator[str]:
-    """Its `not-after` is no later than the deadline of the run that creates it."""
-    told = child["metadata"].get("annotations", {}).get(reading.NOT_AFTER, "")
-    try:
-        bound = datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        yield f"I1: {child['metadata']['name']} has no bound but {told!r}"
-        return
-    if bound > actor.born + timedelta(seconds=actor.settings.deadline + 1):
-        yield f"I1: {child['metadata']['name']} is bounded by {told}, after its run's deadline"
-
-
-def _final(before: Json, after: Json) -> Iterator[str]:
-    """I4: what is final stays, and what is reserved is never dropped."""
-    now = reading.results(after)
-    for step, result in reading.results(before).items():
-        found = now.get(step)
-        if found is None:
-            if result.get("reason") != "Assumed" or reading.started(before):
-                yield f"I4: {step} loses its result {result['status']}"
-            continue
-        yield from _same(step, result, found)
-    yield from _phase(reading.status(before), reading.status(after))
-
-
-def _same(step: str, before: Json, after: Json) -> Iterator[str]:
-    if before["status"] in reading.FINAL:
-        kept = ("status", "reason", "attempt", "executionRef")
-        if [before.get(key) for key in kept] != [after.get(key) for key in kept]:
-            yield f"I4: {step} was {before['status']} and becomes {after['status']}"
-    if before.get("attempt", 0) > after.get("attempt", 0):
-        yield f"I4: {step} goes back to attempt {after.get('attempt', 0)}"
-    if before.get("attempt", 0) < after.get("attempt", 0) and before["status"] not in (
-        "Retrying", "Pending", "Running",
-    ):  # fmt: skip
-        yield f"I4: {step} was {before['status']} and is tried again"
-    recorded = before.get("executionUID")
-    same_attempt = before.get("attempt", 0) == after.get("attempt", 0)
-    if recorded and same_attempt and recorded != after.get("executionUID"):
-        yield f"I4: the uid that {step} records changes"
-
-
-def _phase(before: Json, after: Json) -> Iterator[str]:
-    if before.get("phase") in reading.OVER and before["phase"] != after.get("phase"):
-        yield f"I4: the phase {before['phase']} becomes {after.get('phase')}"
-    if before.get("settled") and not after.get("settled"):
-        yield "I4: what was settled is not any more"
-    for key in ("executionStartTime", "executionEndTime"):
-        if before.get(key) and before[key] != after.get(key):
-            yield f"I4: {key} is set twice"
-    if before.get("completedSteps", 0) > after.get("completedSteps", 0):
-        yield "I4: fewer steps are completed than were"
-
-
-def _newly_reserved(before: Json, after: Json, children: Iterable[Json]) -> dict[str, Json]:
-    """Attempts that have a name since this write; what a lost status is rebuilt from is older."""
-    known = {(step, each.get("attempt", 0)) for step, each in reading.reserved(before).items()}
-    made = {reading.attempt(child)[1:] for child in children if reading.ours(after, child)}
-    return {
-        step: each
-        for step, each in reading.reserved(after).items()
-        if (step, each.get("attempt", 0)) not in known | made
-    }
-
-
-def _without_status(workflow: Json) -> Json:
-    about = {key: each for key, each in workflow["metadata"].items() if key not in _OF_A_VERSION}
-    return {"metadata": about, "spec": workflow["spec"]}
-
-
-def _without_stop(child: Json) -> Json:
-    spec = {key: each for key, each in child["spec"].items() if key != "cancelRequested"}
-    about = {key: each for key, each in child["metadata"].items() if key not in _OF_A_VERSION}
-    return {"metadata": about, "spec": spec, "status": child.get("status")}

@@ -47,13 +47,17 @@ class Pointless(Exception):  # noqa: N818  # no error: the schedule is none
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`alone`: it harms the workflow that the call is about and no other (I11)."""
+    """`alone`: it harms the workflow that the call is about and no other (I11).
+
+    `retried`: the same run tries again, and nobody notices anything (contract 7).
+    """
 
     name: str
     fits: Fits
     carry_out: CarryOut
     heals: Heals = Heals.NOW
     alone: bool = False
+    retried: bool = False
 
 
 # --- which calls --------------------------------------------------------------------------------
@@ -287,14 +291,20 @@ _TABLE = (
     Fault("applied-reset", write, applied_then(_reset), alone=True),
     Fault("applied-lost", write, repeated(applied_then(_reset), no_answer, 2), alone=True),
     Fault("applied-hangs", write, applied_hangs, Heals.LATER),
-    Fault("500", api_call, answered(_500), alone=True),
+    Fault("500", api_call, answered(_500), alone=True, retried=True),
     Fault("500-always", api_call, repeated(answered(_500), answered(_500), 2), alone=True),
-    Fault("503", api_call, answered(_status(503, "ServiceUnavailable")), alone=True),
-    Fault("429", api_call, answered(_status(*_BUSY, retry_after="1")), alone=True),
-    Fault("429-garbage", api_call, answered(_status(*_BUSY, retry_after="soon")), alone=True),
+    Fault("503", api_call, answered(_status(503, "ServiceUnavailable")), alone=True, retried=True),
+    Fault("429", api_call, answered(_status(*_BUSY, retry_after="1")), alone=True, retried=True),
+    Fault(
+        "429-garbage",
+        api_call,
+        answered(_status(*_BUSY, retry_after="soon")),
+        alone=True,
+        retried=True,
+    ),
     Fault("429-30s", api_call, answered(_status(*_BUSY, retry_after="30")), Heals.LATER),
     Fault("429-1h", api_call, answered(_status(*_BUSY, retry_after="3600"))),
-    Fault("reset", api_call, no_answer, alone=True),
+    Fault("reset", api_call, no_answer, alone=True, retried=True),
     Fault("reset-always", api_call, repeated(no_answer, no_answer, 2), alone=True),
     Fault("down", api_call, from_now_on(no_answer, api_call)),
     Fault("hangs", api_call, hangs, Heals.LATER),

@@ -28,11 +28,15 @@ def unsound(play: Play) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A workflow and its children; `spoilt` are steps whose children hands have been on."""
+    """A workflow and its children.
+
+    `spoilt` are steps whose children hands have been on; `erased`, whether its status was.
+    """
 
     workflow: Json
     children: tuple[Json, ...]
     spoilt: frozenset[str]
+    erased: bool
     limit: int
 
     @property
@@ -69,6 +73,7 @@ def _seen(play: Play, workflow: Json) -> _Seen:
         workflow,
         tuple(each for each in play.server.objects(CHILDREN) if reading.ours(workflow, each)),
         frozenset(step for owner, step, _ in play.monitor.past.forgiven if owner == uid),
+        uid in play.monitor.past.erased,
         reading.limit(workflow, play.settings.max_concurrent_steps),
     )
 
@@ -92,9 +97,16 @@ def _results(seen: _Seen) -> Iterator[str]:
             yield from _result(step, result, child)
         if child is None and result["status"] == "Running":
             yield f"{step} runs without a child"
-    for step, number in by_attempt:
+    for (step, number), child in by_attempt.items():
+        if seen.erased and not _listed(seen.workflow, child):
+            continue  # nothing tells of it any more
         if results.get(step, {"attempt": -1}).get("attempt", 0) < number:
             yield f"{step}/{number} has a child and no result"
+
+
+def _listed(workflow: Json, child: Json) -> bool:
+    label = child["metadata"].get("labels", {}).get("kubernaut.ai/workflow")
+    return bool(label == workflow["metadata"]["name"])
 
 
 def _result(step: str, result: Json, child: Json) -> Iterator[str]:
