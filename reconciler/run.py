@@ -15,6 +15,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TypeVar
 
+from reconciler.core.names import PAUSE
 from reconciler.core.outcome import Documents, Outcome, Stage
 from reconciler.core.source import SourceSettings, SourceView
 from reconciler.core.tally import tally
@@ -34,7 +35,6 @@ from reconciler.version import version
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-PAUSE = "reconciler-paused"
 _WORKERS = 16  # as many as there are connections; more bought nothing (measured)
 
 

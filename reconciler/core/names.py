@@ -14,6 +14,8 @@ MANAGER = "reconciler"
 REPLACER = "reconciler-replace"  # of the one field that git does not state: cancel, by Replace
 SOURCE_LABEL = "kubernaut.ai/source"
 
+PAUSE = "reconciler-paused"  # a ConfigMap; while it exists nothing is applied and nothing starts
+
 NOT_AFTER = "kubernaut.ai/not-after"
 # Where a run came from; copied to its children, and nothing else is.
 PROVENANCE = (
