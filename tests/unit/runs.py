@@ -46,10 +46,11 @@ Json = Mapping[str, Any]
 
 @dataclass
 class Shop:
-    """One namespace, and everything a run touches."""
+    """One namespace, and everything a run touches. `node` is the run's clock where it is wrong."""
 
     clock: FrozenClock = field(default_factory=FrozenClock)
     gateway: MemoryGateway = field(default_factory=MemoryGateway)
+    node: FrozenClock | None = None
 
     def __post_init__(self) -> None:
         self.server = MemoryApiServer(self.clock, namespaces=(NAMESPACE,))
@@ -58,12 +59,12 @@ class Shop:
 
     def run(self, *, workers: int = 1, **flags: Any) -> Outcome:  # noqa: ANN401  # of Settings
         """One run with these settings, from its Lease to its push."""
-        settings = replace(SETTINGS, **flags)
-        self.deadline = Deadline(self.clock, settings.deadline)
-        calls = Calls(self.server, self.clock, self.deadline, jitter=min)
+        settings, clock = replace(SETTINGS, **flags), self.node or self.clock
+        self.deadline = Deadline(clock, settings.deadline)
+        calls = Calls(self.server, clock, self.deadline, jitter=min)
         world = World(
             cluster=KubeCluster(calls, state_namespace=NAMESPACE),
-            clock=self.clock,
+            clock=clock,
             deadline=self.deadline,
             source=self.source if settings.source_url else None,
             gateway=self.gateway,

@@ -1,10 +1,13 @@
 """The Lease saves work, and whatever becomes of it the run is safe (contract 1, 7)."""
 
+from datetime import timedelta
+
 import pytest
 
 from reconciler.core.outcome import ExitCode
 from reconciler.kube.requests import LEASES, Verb
 from tests.builders import NAMESPACE, step
+from tests.fakes.clock import FrozenClock
 from tests.unit.runs import Meets, Shop, of, refusal
 
 
@@ -43,6 +46,23 @@ def test_a_lease_that_has_expired_is_taken(shop: Shop) -> None:
     shop.run()
     assert shop.steps("here") == ["a"]
     assert shop.lease().get("holderIdentity", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "age", "taken"),
+    [
+        pytest.param(3600, 59, False, id="a-clock-that-is-fast-steals-nothing"),
+        pytest.param(-3600, 61, True, id="a-clock-that-is-slow-waits-for-nobody"),
+    ],
+)
+def test_a_lease_expires_by_the_servers_clock(
+    shop: Shop, wrong: int, age: int, *, taken: bool
+) -> None:
+    """Contract 1, lease: expired is what the server's `Date` says, whatever the node believes."""
+    _held(shop, seconds=60)
+    shop.clock.advance(age)
+    shop.node = FrozenClock(shop.clock.now() + timedelta(seconds=wrong))
+    assert shop.run().held_elsewhere is not taken
 
 
 def test_of_two_that_take_an_expired_lease_one_loses(shop: Shop) -> None:
