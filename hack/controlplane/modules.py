@@ -101,3 +101,11 @@ HELM = Module(
     gigabytes=2,
     stamps=("helm.sh/helm/v4/internal/version.version={version}",),
 )
+HELM3 = Module(  # the chart is for both: Helm 3 is what many clusters are still installed with
+    name="helm3",
+    main="helm.sh/helm/v3/cmd/helm",
+    pin="helm.sh/helm/v3",
+    programs=("helm3",),
+    gigabytes=2,
+    stamps=("helm.sh/helm/v3/internal/version.version={version}",),
+)

@@ -15,7 +15,7 @@ from pathlib import Path
 from hack.controlplane import locks
 from hack.controlplane.binaries import located
 from hack.controlplane.build import built
-from hack.controlplane.modules import HELM, KUBERNETES, Module
+from hack.controlplane.modules import HELM, HELM3, KUBERNETES, Module
 from hack.controlplane.places import cache
 from hack.controlplane.progress import say
 from hack.controlplane.trouble import Trouble
@@ -41,6 +41,7 @@ class Tool:
 TOOLS: Mapping[str, Tool] = {
     "kubectl": Tool("looks at a cluster", KUBERNETES, ("version", "--client")),
     "helm": Tool("renders and lints the chart", HELM, ("version", "--short")),
+    "helm3": Tool("does the same as Helm 3 does it", HELM3, ("version", "--short")),
     "pushgateway": Tool(
         "takes the gauges of a run",
         Debian("prometheus-pushgateway", "usr/bin/prometheus-pushgateway"),
