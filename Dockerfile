@@ -1,5 +1,16 @@
-# The image of the CronJob. Pinned by tag: whoever releases it pins the digest of that day with
-# --build-arg PYTHON_IMAGE=python@sha256:...
+# The image of the CronJob. `make image` builds one to try; a release is built like this, so that the
+# base is pinned by the digest of that day, and what is in it goes with it (SBOM, provenance):
+#
+#   BASE=python:3.13-slim-trixie
+#   docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max \
+#     --build-arg PYTHON_IMAGE="$BASE@$(docker buildx imagetools inspect --format \
+#       '{{.Manifest.Digest}}' "$BASE")" \
+#     --build-arg VERSION=0.1.0 --build-arg REVISION="$(git rev-parse HEAD)" \
+#     --tag REGISTRY/reconciler:0.1.0 --push .
+#
+# Python packages are pinned by hash, in requirements/; what the image holds of them is told, also
+# without Docker, by:  uvx --from cyclonedx-bom cyclonedx-py requirements requirements/runtime.txt
+# The tests run the build stage as it stands here (tests/chart_runs/dockerfile.py).
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
@@ -18,9 +29,7 @@ RUN /opt/reconciler/bin/pip install --no-deps --no-build-isolation . \
     && python -m compileall -q -f --invalidation-mode unchecked-hash /opt/reconciler/lib
 
 FROM ${PYTHON_IMAGE}
-LABEL org.opencontainers.image.title="reconciler" \
-    org.opencontainers.image.description="GitOps batch reconciler for Kubernetes workflows" \
-    org.opencontainers.image.licenses="Apache-2.0"
+ARG PYTHON_IMAGE
 # A version of a Debian package is gone from the mirrors with the next security fix.
 # Gone from git as well: the helpers through which a URL could run a program (ext), reach into a
 # process (fd), or go over a protocol that nothing protects (ftp).
@@ -41,5 +50,14 @@ ENV PATH=/opt/reconciler/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 PYTHONSAFEPATH=1
 WORKDIR /tmp
 USER 65532:65532
+# Last, so that a new version or commit builds nothing above anew.
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="reconciler" \
+    org.opencontainers.image.description="GitOps batch reconciler for Kubernetes workflows" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.base.name="${PYTHON_IMAGE}" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
 # No init: the program handles SIGTERM as the first process itself, and leaves no child behind.
 ENTRYPOINT ["reconciler"]
