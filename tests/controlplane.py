@@ -20,7 +20,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,11 +141,18 @@ class Audit:
 def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """One cluster for all tests of the session; a test keeps to a namespace of its own."""
     given = os.environ.get("RECONCILER_TEST_KUBECONFIG", "")
-    if given:
-        if not Path(given).is_file():
-            pytest.fail(f"RECONCILER_TEST_KUBECONFIG: there is no file {given}")
-        yield ControlPlane(Path(given), None)
+    if not given:
+        with fresh(request) as started:
+            yield started
         return
+    if not Path(given).is_file():
+        pytest.fail(f"RECONCILER_TEST_KUBECONFIG: there is no file {given}")
+    yield ControlPlane(Path(given), None)
+
+
+@contextmanager
+def fresh(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """An empty cluster of our own; it ends with the block, or with pytest."""
     process = subprocess.Popen(
         [sys.executable, ROOT / "hack" / "cluster", "run", "--", "sh", "-c", _CHILD],
         stdin=subprocess.PIPE,
