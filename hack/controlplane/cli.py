@@ -102,9 +102,9 @@ started; the CRDs must be there.
 """
 
 _TOOL = """
-One on PATH comes first; kubectl, helm (4) and helm3 are built from pinned sources, pushgateway
-and promtool are unpacked from Debian's packages. All of it lands in the user's cache, and needs
-no root.
+One on PATH comes first; kubectl, helm (4) and helm3 are built from pinned sources, pushgateway,
+prometheus and promtool are unpacked from Debian's packages. All of it lands in the user's cache,
+and needs no root.
 """
 
 

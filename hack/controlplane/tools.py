@@ -48,6 +48,9 @@ TOOLS: Mapping[str, Tool] = {
         ("--version",),
     ),
     "promtool": Tool("tests the alerts", Debian("prometheus", "usr/bin/promtool"), ("--version",)),
+    "prometheus": Tool(
+        "scrapes the gauges", Debian("prometheus", "usr/bin/prometheus"), ("--version",)
+    ),
 }
 
 
@@ -92,7 +95,8 @@ def _home(source: Debian) -> Path:
 def unpacked(name: str, source: Debian) -> Path:
     """The path of what a package holds, in the cache; fetched when it is not there."""
     program = _home(source) / source.program
-    with locks.holding(cache() / f"{name}.lock", lambda: say(f"Another process fetches {name}")):
+    lock = cache() / f"{source.package}.lock"  # one package may hold two programs
+    with locks.holding(lock, lambda: say(f"Another process fetches {name}")):
         if not program.exists():
             say(f"{name} is not on PATH: unpacking Debian's {source.package} into the cache")
             _unpack(name, source)
