@@ -45,6 +45,8 @@ INSTANT_PATTERN = (
 _MADE_WITHIN = timedelta(minutes=2)  # a run's deadline, and clocks that differ
 _NO_INSTANT = "must be a time with its zone, as in 2026-01-02T03:04:05Z"
 OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+# Empty is nobody. Anything else goes into the path of a request that an executor makes.
+ACCOUNT_NAME_PATTERN = f"^({OBJECT_NAME_PATTERN[1:-1]})?$"
 
 
 # metav1.Condition's own, as Kubernetes publishes it.
@@ -106,6 +108,7 @@ Instant = Annotated[
 Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
 StepName = Annotated[str, Field(min_length=1, max_length=63, pattern=STEP_NAME_PATTERN)]
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=OBJECT_NAME_PATTERN)]
+AccountName = Annotated[str, Field(max_length=253, pattern=ACCOUNT_NAME_PATTERN)]
 Message = Annotated[str, Field(max_length=MAX_MESSAGE)]
 Reason = Annotated[str, Field(max_length=64)]
 Uid = Annotated[str, Field(max_length=64)]
@@ -475,9 +478,8 @@ class WorkflowSpec(Wire):
         description="Gates that may be passed, by step.",
         json_schema_extra=listed_by("step"),
     )
-    service_account_name: str | None = Field(
+    service_account_name: AccountName | None = Field(
         default=None,
-        max_length=253,
         description="ServiceAccount in the workflow's namespace that the executor acts as.",
     )
 
@@ -654,8 +656,8 @@ class ChildSpec(Wire):
     )
     target_resource: TargetResource | None = Field(default=None, description="What to do it to.")
     timeout: Duration = Field(description="Go duration the attempt may take.")
-    service_account_name: str | None = Field(
-        default=None, max_length=253, description="ServiceAccount the executor acts as."
+    service_account_name: AccountName | None = Field(
+        default=None, description="ServiceAccount the executor acts as."
     )
     cancel_requested: bool = Field(
         default=False,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from reconciler.core.api import (
+    ACCOUNT_NAME_PATTERN,
     ACTION_PATTERN,
     DURATION_PATTERN,
     OBJECT_NAME_PATTERN,
@@ -27,6 +28,8 @@ INVALID = "InvalidDocument"
 _PATTERNS: Mapping[str, str] = {
     DURATION_PATTERN: "must be a duration of h, m, s or ms, as in 90s, 5m or 1h30m",
     OBJECT_NAME_PATTERN: "must be the name of an object: a-z, 0-9, '-' and '.', "
+    "beginning and ending with a letter or a digit",
+    ACCOUNT_NAME_PATTERN: "must be the name of a ServiceAccount: a-z, 0-9, '-' and '.', "
     "beginning and ending with a letter or a digit",
     STEP_NAME_PATTERN: "must be letters, digits, '-', '_' and '.', "
     "beginning and ending with a letter or a digit",

@@ -184,6 +184,11 @@ def test_an_object_over_etcds_limit_is_a_500_without_a_reason(server: Server) ->
             id="max-length",
         ),
         pytest.param(
+            workflow("one", serviceAccountName="../admin"),
+            "spec.serviceAccountName",
+            id="an-identity-is-no-path",
+        ),
+        pytest.param(
             workflow("one", approvals=[{"step": "a"}, {"step": "a"}]),
             "spec.approvals[1]",
             id="keys-of-a-map-list-are-unique",

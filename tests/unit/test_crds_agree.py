@@ -174,6 +174,7 @@ def test_models_and_crds_take_the_same(kind: str, document: Document) -> None:
         pytest.param(
             "WorkflowExecution", we(workflowDefinition={"steps": [{"name": "a"}]}), id="no-action"
         ),
+        pytest.param("WorkflowExecution", we(serviceAccountName="../a"), id="an-account-of-a-path"),
         pytest.param("WorkflowExecution", one(name="a" * 64), id="a-step-name-of-64"),
         pytest.param("WorkflowExecution", one(name=""), id="a-step-without-name"),
         pytest.param("WorkflowExecution", one(name="-a"), id="a-step-name-with-a-dash-first"),

@@ -43,6 +43,13 @@ def test_every_other_field_of_the_spec_may_be_stated(spec: str) -> None:
             doc(steps="[{name: a}]"), "steps[0].action", "steps[0].action is required", id="missing"
         ),
         pytest.param(
+            doc(spec="  serviceAccountName: ../admin\n"),
+            "spec.serviceAccountName",
+            "serviceAccountName must be the name of a ServiceAccount: a-z, 0-9, '-' and '.', "
+            "beginning and ending with a letter or a digit",
+            id="an-identity-that-is-a-path",
+        ),
+        pytest.param(
             doc(steps=f"[{{{STEP}, retries: '1'}}]"),
             "steps[0].retries",
             "steps[0].retries must be a whole number, without quotes",
