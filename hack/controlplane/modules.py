@@ -54,6 +54,8 @@ class Module:
         """Flags of `go build` that change what comes out."""
         major, minor, _ = self.version.removeprefix("v").split(".")
         known = {"version": self.version, "major": major, "minor": minor}
+        if any("{client}" in stamp for stamp in self.stamps):
+            known["client"] = self.version_of("k8s.io/client-go").split(".")[1]
         stamps = "".join(f" -X {stamp.format(**known)}" for stamp in self.stamps)
         return "-trimpath", "-ldflags", f"-s -w{stamps}"
 
@@ -107,5 +109,10 @@ HELM3 = Module(  # the chart is for both: Helm 3 is what many clusters are still
     pin="helm.sh/helm/v3",
     programs=("helm3",),
     gigabytes=2,
-    stamps=("helm.sh/helm/v3/internal/version.version={version}",),
+    stamps=(
+        "helm.sh/helm/v3/internal/version.version={version}",
+        # Unstamped it takes every cluster that it does not ask for one of Kubernetes 1.20.
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor={client}",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor={client}",
+    ),
 )

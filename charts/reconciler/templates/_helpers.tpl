@@ -60,15 +60,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "reconciler.labels" -}}
-{{ include "reconciler.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/component: reconciler
-app.kubernetes.io/part-of: reconciler
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- include "reconciler.labelsAnd" (dict "root" . "more" dict) -}}
+{{- end -}}
+
+{{/* The labels of every object, and more; where both have one, that of every object stays. */}}
+{{- define "reconciler.labelsAnd" -}}
+{{- $root := .root -}}
+{{- $labels := include "reconciler.selectorLabels" $root | fromYaml -}}
+{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/component" "reconciler" -}}
+{{- $_ := set $labels "app.kubernetes.io/part-of" "reconciler" -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- merge $labels .more $root.Values.commonLabels | toYaml -}}
 {{- end -}}
 
 {{/* Seconds of a Go duration such as 1m30s. */}}
@@ -85,4 +89,37 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- else -}}
 {{- .Values.activeDeadlineSeconds | int -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Where the admission policies hold: where this release carries out workflows. */}}
+{{- define "reconciler.where" -}}
+{{- if not .Values.scope.allNamespaces -}}
+matchResources:
+  namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ include "reconciler.namespace" . }}
+{{- end -}}
+{{- end -}}
+
+{{/* One rule of egress: to addresses, to pods, or, where neither is known, by port alone. */}}
+{{- define "reconciler.egress" -}}
+{{- $peer := .peer -}}
+- ports:
+    {{- range $protocol := default (list "TCP") .protocols }}
+    {{- range $peer.ports }}
+    - {port: {{ . }}, protocol: {{ $protocol }}}
+    {{- end }}
+    {{- end }}
+  {{- if $peer.cidrs }}
+  to:
+    {{- range $peer.cidrs }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- else if or $peer.namespaceLabels $peer.podLabels }}
+  to:
+    - namespaceSelector: {{ if $peer.namespaceLabels }}{matchLabels: {{ $peer.namespaceLabels | toJson }}}{{ else }}{}{{ end }}
+      {{- with $peer.podLabels }}
+      podSelector: {matchLabels: {{ . | toJson }}}
+      {{- end }}
+  {{- end }}
 {{- end -}}
