@@ -135,6 +135,16 @@ class LeaseRead:
     lease: Lease | None
     at: datetime | None
 
+    def held_by(self, now: datetime) -> str:
+        """Who holds it; empty when nobody does, or when it has expired.
+
+        `now` is the node's time, for a server that told none.
+        """
+        lease = self.lease
+        if lease is None or not lease.holder or lease.renewed is None:
+            return ""
+        return lease.holder if (self.at or now) < lease.renewed + lease.duration else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Regarding:

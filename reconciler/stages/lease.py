@@ -35,7 +35,7 @@ def take(world: World, name: str) -> Held:
     """
     try:
         read = world.cluster.lease(name)
-        holder = _holder(world, read)
+        holder = read.held_by(world.clock.now())
         if holder:
             return Held(elsewhere=holder)
         try:
@@ -65,15 +65,6 @@ def _faster(world: World, name: str) -> Held:
     if lease is not None and lease.holder == world.identity:
         return Held(ours=lease)
     return Held(elsewhere=lease.holder if lease and lease.holder else "a run that was faster")
-
-
-def _holder(world: World, read: LeaseRead) -> str:
-    """Who holds it now; empty when nobody does, or when it has expired."""
-    lease = read.lease
-    if lease is None or not lease.holder or lease.renewed is None:
-        return ""
-    now = read.at or world.clock.now()
-    return lease.holder if now < lease.renewed + lease.duration else ""
 
 
 def _mine(world: World, name: str, read: LeaseRead) -> Lease:
