@@ -35,11 +35,19 @@ class PushGateway:
 
     def push(self, gauges: Sequence[Gauge], grouping: Mapping[str, str]) -> None:
         """The gauges as one group. Raises GatewayError."""
+        self._in_time(lambda: self._post(gauges, grouping))
+
+    def ready(self) -> None:
+        """Whether it says that it is ready to be pushed to. Raises GatewayError."""
+        address = f"{self._target.rstrip('/')}/-/ready"
+        self._in_time(lambda: self._asked(self._handler(address, "GET", self.timeout, (), None)))
+
+    def _in_time(self, act: Callable[[], None]) -> None:
         failures: list[GatewayError] = []
 
         def attempt() -> None:
             try:
-                self._post(gauges, grouping)
+                act()
             except GatewayError as error:
                 failures.append(error)
 
@@ -58,10 +66,15 @@ class PushGateway:
 
         groups = dict(grouping)
         job = groups.pop("job")
-        try:
-            pushadd_to_gateway(
+        self._asked(
+            lambda: pushadd_to_gateway(
                 self._target, job, _registry(gauges), groups, self.timeout, self._handler
             )
+        )
+
+    def _asked(self, act: Callable[[], object]) -> None:
+        try:
+            act()
         except HTTPError as error:
             with error:
                 told = error.read(_TOLD).decode(errors="replace").strip()
@@ -77,7 +90,7 @@ class PushGateway:
         method: str,
         timeout: float | None,
         headers: Iterable[tuple[str, str]],
-        data: bytes,
+        data: bytes | None,
     ) -> Callable[[], None]:
         request = Request(url, data=data, method=method, headers=dict(headers))  # noqa: S310  # checked by the flag
         if self._authorization:
