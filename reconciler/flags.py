@@ -1,4 +1,4 @@
-"""The flags of `reconciler run` (contract 9), as a table: name, help, reader, default.
+"""The flags of `run` and `check` (contract 9), as a table: name, help, reader, default.
 
 How a flag is read stands in `commandline.py`, what flags mean together in `settings.py`.
 """
@@ -323,5 +323,53 @@ RUN = Command(
         "example:\n"
         "  reconciler run --source-url https://git.example.com/shop/workflows.git \\\n"
         "    --source-path production --pushgateway-url http://pushgateway:9091"
+    ),
+)
+
+_CHECK = Group(
+    "what is checked, and how it is told",
+    (
+        Flag(
+            "pre",
+            "only what must hold before the chart is installed, and whether you may install it",
+            kind=Kind.SWITCH,
+            default=False,
+        ),
+        Flag(
+            "output",
+            "json: for machines, or to send to somebody",
+            read.one_of("json"),
+            metavar="json",
+            short="-o",
+            shown="a table",
+        ),
+    ),
+)
+
+CHECK = Command(
+    prog="reconciler check",
+    description=(
+        "Look whether a run with these flags can do its work. It takes the flags of `reconciler\n"
+        "run`, connects to what that run would connect to, and writes nothing."
+    ),
+    groups=(_CHECK, *RUN.groups),
+    alternatives=RUN.alternatives,
+    epilog=(
+        "what is looked at:\n"
+        "  api-server    it answers, and is Kubernetes 1.31 or newer\n"
+        "  install/*     with --pre: you may install the chart, and grant what a run needs\n"
+        "  crd/*         the kinds are served, with the schema that this release ships\n"
+        "  rights/*      each verb that the run needs; nothing is tried, the server is asked\n"
+        "  pause, lease, head    whether runs are paused, who runs now, which commit is in work\n"
+        "  programs, git, signers, signature, files\n"
+        "                the ref, read as the run reads it: credentials, host key, CA, signature\n"
+        "  pushgateway   it is ready; nothing is pushed\n\n"
+        "exit codes:\n"
+        "  0   a run can do its work; warnings are for you to look at\n"
+        "  1   something failed; its line says what to do\n"
+        "  2   wrong usage or configuration\n\n"
+        "examples:\n"
+        "  reconciler check --pre -n shop --source-url https://git.example.com/shop/workflows.git\n"
+        "  reconciler check -o json    # holds no secret: made to be sent to who helps"
     ),
 )

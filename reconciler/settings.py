@@ -94,13 +94,19 @@ class Home(Protocol):
     def in_pod(self) -> bool: ...
 
 
-def parse(argv: Sequence[str], environment: Mapping[str, str] = os.environ) -> argparse.Namespace:
+def parse(
+    argv: Sequence[str],
+    environment: Mapping[str, str] = os.environ,
+    command: commandline.Command = RUN,
+) -> argparse.Namespace:
     """Every flag of a run with its value, each by itself and all together possible.
+
+    `command` is one that takes the flags of a run, and maybe more.
 
     Raises:
         UsageError: what is wrong, where, and what is allowed.
     """
-    values = commandline.given(RUN, argv, environment)
+    values = commandline.given(command, argv, environment)
     _check_source(values)
     return values
 

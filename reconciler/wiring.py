@@ -12,14 +12,17 @@ from urllib.parse import unquote, urlsplit
 from kubernetes.client.configuration import Configuration
 
 from reconciler import settings
+from reconciler.checks.ground import Ground
 from reconciler.git.command import Limits
 from reconciler.git.environment import DEFAULT_USERNAME
+from reconciler.git.programs import program
 from reconciler.git.remote import Credentials, Remote
 from reconciler.git.repository import GitSource
 from reconciler.git.signatures import Trust
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
 from reconciler.kube.config import access
+from reconciler.kube.inquiry import KubeInquiry
 from reconciler.kube.transport import ApiTransport
 from reconciler.logs import Redactor
 from reconciler.pushgateway import PushGateway
@@ -44,15 +47,7 @@ def real_world(values: Namespace, process: Process) -> tuple[World, Settings]:
         UsageError: no kubeconfig, no context of that name, no namespace for the state, or a
             source that no git could read.
     """
-    home = access(values.kubeconfig and str(values.kubeconfig), values.context)
-    told = settings.settle(values, home)
-    process.redact.add(*_secrets_of(told), *_credentials_of(home.configuration))
-    calls = Calls(
-        ApiTransport(home.configuration),
-        process.clock,
-        process.deadline,
-        timeout=told.request_timeout,
-    )
+    calls, told, _ = _connected(values, process)
     world = World(
         cluster=KubeCluster(calls, state_namespace=told.state_namespace, identity=process.identity),
         clock=process.clock,
@@ -62,6 +57,31 @@ def real_world(values: Namespace, process: Process) -> tuple[World, Settings]:
         identity=process.identity,
     )
     return world, told
+
+
+def real_ground(values: Namespace, process: Process) -> Ground:
+    """What the checks of such a run stand on. Raises and sends as above."""
+    calls, told, host = _connected(values, process)
+    return Ground(
+        settings=told,
+        cluster=KubeCluster(calls, state_namespace=told.state_namespace, identity=process.identity),
+        server=KubeInquiry(calls, host),
+        clock=process.clock,
+        deadline=process.deadline,
+        program=program,
+        source=_source(told, process.deadline),
+        gateway=PushGateway(told.pushgateway_url) if told.pushgateway_url else None,
+    )
+
+
+def _connected(values: Namespace, process: Process) -> tuple[Calls, Settings, str]:
+    """The calls to the cluster, the settings, and the server's address."""
+    home = access(values.kubeconfig and str(values.kubeconfig), values.context)
+    told = settings.settle(values, home)
+    process.redact.add(*_secrets_of(told), *_credentials_of(home.configuration))
+    transport = ApiTransport(home.configuration)
+    calls = Calls(transport, process.clock, process.deadline, timeout=told.request_timeout)
+    return calls, told, str(home.configuration.host)
 
 
 def _source(told: Settings, deadline: Deadline) -> Source | None:

@@ -59,6 +59,12 @@ def _run(argv: Sequence[str]) -> int:
     return run.main(argv)
 
 
+def _check(argv: Sequence[str]) -> int:
+    from reconciler.cli import check
+
+    return check.main(argv)
+
+
 def _crds(argv: Sequence[str]) -> int:
     from reconciler.cli import crds
 
@@ -73,6 +79,7 @@ def _version(argv: Sequence[str]) -> int:
 
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("one run: read git, apply, start what is ready (the CronJob)", _run),
+    "check": Entry("whether a run can do its work here, and what to do where not", _check),
     "crds": Entry("print the CRDs, for kubectl apply --server-side -f -", _crds),
     "version": Entry("print the version", _version),
 }

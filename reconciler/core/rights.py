@@ -2,6 +2,7 @@
 
 `reconciler check` asks the server for each right, and the roles of the chart grant exactly these.
 A run that would need one more is a bug here. Nothing deletes children, so no row says so (I1).
+Apart from them stands what whoever installs the chart needs.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,16 @@ _CHILDREN = (CHILD_GROUP, "kubernetesexecutions")
 _CONFIG_MAPS = ("", "configmaps")
 _LEASES = ("coordination.k8s.io", "leases")
 _EVENTS = ("events.k8s.io", "events")
+_RBAC = "rbac.authorization.k8s.io"
+_ADMISSION = "admissionregistration.k8s.io"
+
+_CLUSTER_WIDE = (
+    "customresourcedefinitions",
+    "clusterroles",
+    "clusterrolebindings",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +46,11 @@ class Right:
     def what(self) -> str:
         """As a rule of a role names it: `workflowexecutions/status`."""
         return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
+
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether its objects are in no namespace."""
+        return self.resource in _CLUSTER_WIDE
 
 
 class Run(Protocol):
@@ -63,6 +79,39 @@ def rights(run: Run) -> tuple[Right, ...]:
     """Every right that this run can need, each once, in the order of its stages."""
     needed = (*_state(run), *_source(run), *_workflows(run))
     return tuple(dict.fromkeys(needed))
+
+
+def installing(run: Run) -> tuple[Right, ...]:
+    """What who installs the chart with its defaults needs, and no run does.
+
+    Helm keeps what it installed in Secrets. The roles stand where the run works, and where its
+    state is.
+    """
+    home, where = run.state_namespace, {run.state_namespace, run.namespace or run.state_namespace}
+    bindings = ("clusterrolebindings",) if run.namespace is None else ()
+    crds, policies = "customresourcedefinitions", "validatingadmissionpolicies"
+    return (
+        *_made(("apiextensions.k8s.io", crds), None),
+        *(each for one in ("clusterroles", *bindings) for each in _made((_RBAC, one), None)),
+        *_made((_ADMISSION, policies), None),
+        *_made((_ADMISSION, "validatingadmissionpolicybindings"), None),
+        *(each for place in sorted(where) for each in _made((_RBAC, "roles"), place)),
+        *(each for place in sorted(where) for each in _made((_RBAC, "rolebindings"), place)),
+        *_made(("", "serviceaccounts"), home),
+        *_made(("batch", "cronjobs"), home),
+        *_each(("", "secrets"), "get list create update", home),
+    )
+
+
+def granting(run: Run) -> tuple[Right, ...]:
+    """What lets somebody grant rights that he does not have himself."""
+    roles = "roles" if run.namespace else "clusterroles"
+    return tuple(_each((_RBAC, roles), "escalate bind", run.namespace))
+
+
+def _made(what: tuple[str, str], namespace: str | None) -> Iterator[Right]:
+    """Read, made, and changed by the next release."""
+    return _each(what, "get create patch", namespace)
 
 
 def _state(run: Run) -> Iterator[Right]:
