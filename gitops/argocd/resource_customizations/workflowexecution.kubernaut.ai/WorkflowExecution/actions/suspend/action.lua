@@ -1,0 +1,3 @@
+-- No new step starts; what is active runs on.
+obj.spec.suspend = true
+return obj
