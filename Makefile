@@ -69,8 +69,8 @@ image: ## the container image
 	docker build --tag $(IMAGE) .
 
 .PHONY: generate
-generate: setup ## the files that are made from code: the CRDs
-	@$(BIN)/python hack/generate.py
+generate: setup ## the files that are made from code: the CRDs, the patch for Argo CD
+	@$(BIN)/python -m hack.generate
 
 # --- quality -----------------------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ shell: setup
 	@$(BIN)/shellcheck .ci/run $$(git ls-files '*.sh')
 	@echo 'shellcheck: ok'
 generated: setup
-	@$(BIN)/python hack/generate.py --check
+	@$(BIN)/python -m hack.generate --check
 	@echo 'generated files: ok'
 
 .PHONY: test
