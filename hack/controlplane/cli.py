@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hack.controlplane import executor, keeper, session, tools
-from hack.controlplane.binaries import Binaries, binaries
-from hack.controlplane.modules import KUBERNETES, KWOK, Module
+from hack.controlplane.binaries import Binaries, located
+from hack.controlplane.modules import HELM, HELM3, KUBERNETES, KWOK, Module
 from hack.controlplane.progress import say
 from hack.controlplane.trouble import Trouble
 
 _BUILT = (KUBERNETES, KWOK)
+_HELMS = {module.name: module for module in (HELM, HELM3)}
 
 _ABOUT = f"""\
 Real Kubernetes {KUBERNETES.version} on this machine, without Docker: etcd, kube-apiserver,
@@ -68,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     add("kubeconfig", _kubeconfig, "print the path of the running control plane's kubeconfig")
     _add_run(add("run", _run, "run a command with a fresh control plane of its own", _RUN))
     add("restart-apiserver", _restart, "kill kube-apiserver and start it again", _RESTART)
-    add("build", _build, "build what is missing, start nothing")
+    build = add("build", _build, "build what is missing, start nothing", _BUILD)
+    build.add_argument("modules", nargs="*", type=_helm, metavar="helm|helm3")
     _add_executor(add("executor", _executor, "let KWOK play the executor of the demo", _EXECUTOR))
     _add_tool(add("tool", _tool, "print the path of a tool, fetched or built if need be", _TOOL))
     _add_keep(commands.add_parser("keep"))  # no help: for session.py alone
@@ -95,6 +97,11 @@ over the same etcd, ready when the command returns. Inside `run` a test meets a 
   hack/cluster run -- sh -c 'hack/cluster restart-apiserver && kubectl get nodes'
 """
 
+_BUILD = """
+The control plane, or the Helms that are named, in exactly the pinned versions; the folders that
+hold the programs stand on stdout.
+"""
+
 _EXECUTOR = """
 Actions that KubernetesExecutions ask for begin after half a second and end 1.5 s later; how, their
 parameters may say (hack/demo/stages.yaml). The cluster is KUBECONFIG's, else the one that `up`
@@ -114,6 +121,12 @@ def _add_executor(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run KWOK here, until Ctrl-C, for a cluster that has none (kind)",
     )
+
+
+def _helm(name: str) -> Module:
+    if name not in _HELMS:
+        raise argparse.ArgumentTypeError(f"{' or '.join(_HELMS)}, not {name!r}")
+    return _HELMS[name]
 
 
 def _add_tool(parser: argparse.ArgumentParser) -> None:
@@ -204,10 +217,9 @@ def _restart(_: argparse.Namespace) -> int:
     return 0
 
 
-def _build(_: argparse.Namespace) -> int:
-    found = binaries()
-    for folder in (found.kubernetes, found.kwok):
-        print(folder)
+def _build(parsed: argparse.Namespace) -> int:
+    for module in parsed.modules or _BUILT:
+        print(located(module))
     return 0
 
 
