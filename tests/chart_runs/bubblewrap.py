@@ -119,6 +119,7 @@ def _system() -> Iterator[str]:
     for name in _LINKS:
         if Path("/", name).is_symlink():
             yield from ("--symlink", f"usr/{name}", f"/{name}")
+    yield from _parents("/etc/any")
     for name in _MACHINE:
         if Path("/etc", name).exists():
             yield from ("--ro-bind", str(Path("/etc", name).resolve()), f"/etc/{name}")

@@ -1,16 +1,40 @@
-"""Helm, and a kubelet that runs what it installs; KWOK's nodes stay, but end no pod of a Job."""
+"""Helm, and a kubelet that runs what it installs, on a control plane that nobody else uses.
 
-from collections.abc import Iterator
+Its own, because these tests install CRDs as a release of the chart does, and delete them; and
+because KWOK, which plays the nodes, has to leave the end of every Job's pod to the kubelet.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.apiserver.pushgateways import program, serving
 from tests.chart_runs.dockerfile import Image, image
+from tests.chart_runs.helm import helm
 from tests.chart_runs.kubelet import Kubelet
-from tests.controlplane import Api
+from tests.chart_runs.releases import Release
+from tests.chart_runs.world import World
+from tests.controlplane import Api, ControlPlane, fresh
+from tests.gitservers import Authority, HttpServer
 
-_STAGES = "/apis/kwok.x-k8s.io/v1alpha1/stages"
-_COMPLETES = f"{_STAGES}/pod-complete"  # of Jobs alone, as soon as they run
+_COMPLETES = "/apis/kwok.x-k8s.io/v1alpha1/stages/pod-complete"  # of Jobs, as soon as they run
+
+# How a test gets a release: the Helm, and nothing is installed yet.
+Releases = Callable[[str], Release]
+
+
+@pytest.fixture(scope="package")
+def control_plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """For the tests of this folder alone."""
+    with fresh(request) as plane:
+        yield plane
+
+
+@pytest.fixture(scope="package")
+def api(control_plane: ControlPlane) -> Api:
+    """The server, as cluster admin."""
+    return Api.of(control_plane.kubeconfig)
 
 
 @pytest.fixture(scope="session")
@@ -19,21 +43,47 @@ def built() -> Image:
     return image()
 
 
-@pytest.fixture(scope="module")
-def kubelet(api: Api, built: Image) -> Iterator[Kubelet]:
-    """Who ends the pods of Jobs from now on: KWOK would say of each that it went well."""
-    code, stage = api.get(_COMPLETES)
-    if code != 200:
-        pytest.fail(
-            "these tests run pods on nodes that KWOK plays: run them without "
-            "RECONCILER_TEST_KUBECONFIG, on the control plane of hack/cluster"
-        )
+@pytest.fixture(scope="package")
+def kubelet(api: Api, built: Image) -> Kubelet:
+    """Who ends the pods of Jobs: KWOK would say of each that it went well."""
     code, answer = api.delete(_COMPLETES)
     assert code == 200, answer
-    yield Kubelet(api, built)
-    again = {key: stage[key] for key in ("apiVersion", "kind", "spec")}
-    code, answer = api.post(_STAGES, {**again, "metadata": {"name": stage["metadata"]["name"]}})
-    assert code == 201, answer
+    return Kubelet(api, built)
+
+
+@pytest.fixture
+def releases(
+    control_plane: ControlPlane, api: Api, kubelet: Kubelet, namespace: str, tmp_path: Path
+) -> Iterator[Releases]:
+    """A release in the test's namespace, gone when the test is over; its CRDs with it."""
+    made: list[Release] = []
+
+    def of(version: str) -> Release:
+        release = Release(api, helm(version, control_plane, tmp_path / version, namespace), kubelet)
+        made.append(release)
+        return release
+
+    yield of
+    for release in made:
+        release.gone()
+
+
+@pytest.fixture
+def repository_server(git_https: HttpServer, authority: Authority) -> tuple[HttpServer, Authority]:
+    """A git server, and the authority that its certificate is of."""
+    return git_https, authority
+
+
+@pytest.fixture
+def world(
+    api: Api,
+    namespace: str,
+    releases: Releases,
+    repository_server: tuple[HttpServer, Authority],
+    pushgateway: str,
+) -> World:
+    """All that a release needs to do its work."""
+    return World(api, namespace, releases, *repository_server, pushgateway)
 
 
 @pytest.fixture

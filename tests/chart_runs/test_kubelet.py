@@ -35,9 +35,9 @@ said = json.load(urllib.request.urlopen(who, context=trusted))["status"]["userIn
 print(json.dumps({
     "process": os.getpid(), "user": os.getuid(), "groups": sorted(os.getgroups()),
     "host": socket.gethostname(), "as": said["username"], "pod": said["extra"],
-    "root": written("/x"), "opt": written("/opt/reconciler/x"), "secret": written("/keys/key"),
+    "root": written("/x"), "opt": written("/opt/reconciler/x"), "secret": written("/etc/keys/key"),
     "scratch": written("/tmp/x"), "namespace": (home / "namespace").read_text(),
-    "key": Path("/keys/key").read_text(), "mode": oct(os.stat("/keys/key").st_mode & 0o777),
+    "key": Path("/etc/keys/key").read_text(), "mode": oct(os.stat("/etc/keys/key").st_mode & 0o777),
     "capabilities": [line for line in Path("/proc/self/status").read_text().splitlines()
                      if line.startswith(("CapEff", "CapBnd", "NoNewPrivs"))],
     "homes": sorted(str(each) for each in Path("/home").glob("*")),
@@ -72,7 +72,7 @@ def _pod(*, name: str = "looks", **spec: object) -> Body:
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": "keys", "mountPath": "/keys", "readOnly": True},
+            {"name": "keys", "mountPath": "/etc/keys", "readOnly": True},
             {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108  # the pod's
         ],
     }
