@@ -6,7 +6,6 @@ What a run would read is read, by the same code, and thrown away.
 import base64
 import binascii
 import itertools
-import platform
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,12 +23,9 @@ _ARMOUR = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 
 def programs(ground: Ground) -> Found:
     """Git for any source, ssh for ssh://, and what checks signatures where they are asked for."""
-    needed = tuple(_needed(ground))
-    found = {name: ground.program(name) for name in needed}
+    found = {name: ground.program(name) for name in _needed(ground)}
     missing = [name for name, version in found.items() if version is None]
-    told = ", ".join(
-        (f"Python {platform.python_version()}", *(each for each in found.values() if each))
-    )
+    told = ", ".join(version for version in found.values() if version)
     if missing:
         return failed(
             f"{' and '.join(missing)} not found ({told})",
@@ -39,6 +35,7 @@ def programs(ground: Ground) -> Found:
 
 
 def _needed(ground: Ground) -> Iterator[str]:
+    yield "python"
     told = ground.settings
     if told.source_url is None:
         return
@@ -101,7 +98,8 @@ def _files(ground: Ground, source: Source) -> Found:
     commit = source.resolve()
     snapshot = source.fetch(commit)
     paths = ", ".join(ground.settings.source_paths) or "the repository"
-    told = f"{len(snapshot.files)} YAML files under {paths} at {commit[:10]}"
+    count = len(snapshot.files)
+    told = f"{count} YAML file{'' if count == 1 else 's'} under {paths} at {commit[:10]}"
     if snapshot.skipped:
         first = snapshot.skipped[0]
         return warning(f"{told}; {len(snapshot.skipped)} not read", f"{first.path}: {first.why}")

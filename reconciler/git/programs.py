@@ -1,5 +1,6 @@
-"""The programs that a source needs, and which version of each is there."""
+"""The programs that a run needs, and which version of each is there."""
 
+import platform
 import shutil
 import subprocess
 
@@ -10,6 +11,8 @@ _SHOWN = 60  # characters
 
 def program(name: str) -> str | None:
     """The first line that it says of its version, its name where it says none; None: not there."""
+    if name == "python":
+        return f"Python {platform.python_version()}"
     found = shutil.which(name)
     if found is None:
         return None

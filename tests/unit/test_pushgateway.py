@@ -43,7 +43,7 @@ class Answering:
 def served(answering: Answering) -> Iterator[Answering]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
+            length = int(self.headers["Content-Length"] or 0)
             asked = (self.command, self.path, dict(self.headers), self.rfile.read(length))
             answering.asked.append(asked)
             if answering.silent:
@@ -184,3 +184,35 @@ def test_the_fake_fails_as_the_real_one_does() -> None:
     gateway = MemoryGateway()
     gateway.fail("down")
     assert failure(gateway) == "down"
+
+
+# --- whether it is ready --------------------------------------------------------------------
+
+
+def unready(gateway: PushGateway) -> str:
+    with pytest.raises(GatewayError) as failed:
+        gateway.ready()
+    return str(failed.value)
+
+
+def test_a_gateway_is_asked_whether_it_is_ready_and_nothing_is_pushed() -> None:
+    """Contract 9, check: it writes nothing; a prefix and a password belong to the question."""
+    with served(Answering()) as server:
+        PushGateway(f"{server.url}/prefix/".replace("//127", "//me:pass@127")).ready()
+    [(method, path, headers, body)] = server.asked
+    assert (method, path, body) == ("GET", "/prefix/-/ready", b"")
+    assert headers["Authorization"].startswith("Basic ")
+
+
+def test_a_gateway_that_is_not_ready_says_why() -> None:
+    """And one that is not there, as for a push."""
+    with served(Answering(status=503, body=b"starting")) as server:
+        assert unready(PushGateway(server.url)).endswith("answered 503 starting")
+    assert "cannot be reached" in unready(PushGateway(server.url))
+
+
+def test_a_gateway_that_never_answers_is_not_waited_for() -> None:
+    """The time of a push bounds the question too."""
+    with served(Answering(silent=threading.Event())) as server:
+        message = unready(PushGateway(server.url, timeout=0.2))
+    assert message.endswith("gave no answer within 0.2 s") or "timed out" in message
