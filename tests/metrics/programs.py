@@ -70,6 +70,9 @@ class Prometheus:
             for each in self.asked("query", query=expression)["result"]
         }
 
+    def has(self, expression: str) -> bool:
+        return bool(self.vector(expression))
+
 
 @contextlib.contextmanager
 def scraping(pushgateway: str, folder: Path) -> Iterator[Prometheus]:
