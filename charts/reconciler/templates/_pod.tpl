@@ -186,7 +186,8 @@ VERIFY: commit
 {{- end }}
 {{- end -}}
 
-{{/* Mode 0440: the files are root's and of the pod's group, and ssh refuses a key that is its user's own and open to others. */}}
+{{/* 288 is mode 0440, 292 is 0444, as every reader of YAML reads them. The files are root's and of the
+pod's group: ssh refuses a key that is its user's own and open to others. */}}
 {{- define "reconciler.volumes" -}}
 {{- if .Values.source.url }}
 {{- range include "reconciler.files" . | fromYamlArray }}
@@ -194,11 +195,11 @@ VERIFY: commit
   {{- if .secret }}
   secret:
     secretName: {{ .secret }}
-    defaultMode: 0440
+    defaultMode: 288
   {{- else }}
   configMap:
     name: {{ .configMap }}
-    defaultMode: 0444
+    defaultMode: 292
   {{- end }}
     items:
       {{- range .files }}
