@@ -357,6 +357,7 @@ CHECK = Command(
     epilog=(
         "what is looked at:\n"
         "  api-server    it answers, and is Kubernetes 1.31 or newer\n"
+        "  namespaces    they are there; skipped where the account may not read them\n"
         "  install/*     with --pre: you may install the chart, and grant what a run needs\n"
         "  crd/*         the kinds are served, with the schema that this release ships\n"
         "  rights/*      each verb that the run needs; nothing is tried, the server is asked\n"

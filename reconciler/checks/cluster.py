@@ -21,6 +21,7 @@ OLDEST = (1, 31)  # selectable fields of custom resources
 INSTALL = "reconciler crds | kubectl apply --server-side -f -"
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_ACTIVE = "Active"
 _SHOWN = 3  # fields of a schema that are named
 
 
@@ -43,6 +44,27 @@ def api_server(ground: Ground) -> Found:
 
 def _text(version: tuple[int, int]) -> str:
     return ".".join(map(str, version))
+
+
+def namespaces(ground: Ground) -> Found:
+    """Where the run works and where its state is; many an account may not read that."""
+    told = ground.settings
+    names = dict.fromkeys(name for name in (told.namespace, told.state_namespace) if name)
+    asked = [Right("", "namespaces", "get", None, name) for name in names]
+    if any(ground.server.refusal(right) is not None for right in asked):
+        return skipped("this account may not read namespaces")
+    phases = {name: ground.server.namespace(name) for name in names}
+    for name, phase in phases.items():
+        if not phase:
+            return failed(
+                f"there is no namespace {name}",
+                f"look at --namespace and --state-namespace, or: kubectl create namespace {name}",
+            )
+        if phase != _ACTIVE:
+            return failed(
+                f"the namespace {name} is {phase}", "wait until it is gone, then create it again"
+            )
+    return ok(f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} there")
 
 
 # --- CRDs -----------------------------------------------------------------------------------

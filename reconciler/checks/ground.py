@@ -28,6 +28,9 @@ class Server(Protocol):
     def schema(self, api_version: str, kind: str) -> Mapping[str, Any] | None:
         """The published OpenAPI schema of a kind; None where none is."""
 
+    def namespace(self, name: str) -> str:
+        """Its phase, `Active` or `Terminating`; empty where there is none of that name."""
+
     def refusal(self, right: Right) -> str | None:
         """Why we may not; None when we may. Empty when no reason is given."""
 

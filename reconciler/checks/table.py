@@ -60,6 +60,7 @@ def _of_the_cluster(told: Settings) -> Sequence[Check]:
             for what, needed in cluster.by_resource(installing(told)).items()
         ),
         asked("install/grant", cluster.may_grant, before=True, after=False),
+        asked("namespaces", cluster.namespaces),
         *(
             asked(f"crd/{crd['spec']['names']['plural']}", partial(cluster.crd, crd))
             for crd in crds()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic_core import from_json, to_json
 from typing_extensions import override
@@ -70,6 +70,10 @@ class KubeInquiry:
                 ):
                     return schema
         return None
+
+    def namespace(self, name: str) -> str:
+        told = self._page_or_none(f"/api/v1/namespaces/{quote(name, safe='')}") or {}
+        return str((told.get("status") or {}).get("phase") or "")
 
     def refusal(self, right: Right) -> str | None:
         status = self._calls.make(review(right), codec.read).get("status") or {}

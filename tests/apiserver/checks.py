@@ -32,8 +32,12 @@ class Told:
 
 
 def check(shop: Shop, *flags: str) -> Told:
+    command = shop.command("-o", "json", *flags, program=("reconciler", "check"))
+    if "-A" in flags:
+        at = command.index("-n")
+        del command[at : at + 2]
     done = subprocess.run(
-        [*shop.command("-o", "json", *flags, program=("reconciler", "check"))],
+        command,
         env={"PATH": os.environ["PATH"], "HOME": str(shop.kubeconfig.parent)},
         cwd=ROOT,
         capture_output=True,

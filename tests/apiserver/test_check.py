@@ -63,12 +63,12 @@ def test_where_a_run_can_do_its_work_every_line_is_good_and_nothing_was_written(
     mark = audit.mark()
     told = check(shop, *over_ssh, f"--pushgateway-url={pushgateway}")
     assert (told.code, told.of("failed"), told.of("warning")) == (0, [], []), told.printed
-    assert told.of("skipped") == ["signers", "signature"]
+    assert told.of("skipped") == ["namespaces", "signers", "signature"]
     calls = Counter(
         (each["verb"], each["requestURI"]) for each in asked(audit, mark, shop, "reconciler")
     )
     reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    assert calls.pop(("create", reviews)) == len(of_a_source(shop))
+    assert calls.pop(("create", reviews)) == len(of_a_source(shop)) + 1  # namespaces
     assert {verb for verb, _ in calls} == {"get"}
 
 
@@ -127,6 +127,27 @@ def test_one_verb_that_is_missing_is_one_line(shop: Shop) -> None:
     told = check(with_rights(shop, "keeper", less), "--source-url=file:///no-such-repository")
     assert told.of("failed") == ["rights/workflowexecutions", "git"]
     assert "may not delete in" in told.lines["rights/workflowexecutions"]["found"]
+
+
+def test_rights_in_one_namespace_are_none_in_all(shop: Shop) -> None:
+    """Contract 9: -A needs a ClusterRole; what is in the state namespace needs none."""
+    told = check(shop, "-A", f"--state-namespace={shop.namespace}")
+    assert {name.partition("/")[2] for name in told.of("failed")} == {
+        *("workflowexecutions", "workflowexecutions/status", "kubernetesexecutions", "events"),
+    }
+    assert told.lines["rights/kubernetesexecutions"]["found"].startswith(
+        "may not get, list, create, patch in all namespaces"
+    )
+
+
+def test_a_namespace_that_is_not_there_is_told_to_who_may_read_them(
+    shop: Shop, control_plane: ControlPlane
+) -> None:
+    """An admin has every right in it, and yet nothing can be made in it."""
+    mine = admin(shop.api, "no-such-namespace", control_plane.kubeconfig)
+    told = check(mine)
+    assert told.of("failed") == ["namespaces"]
+    assert told.lines["namespaces"]["found"] == "there is no namespace no-such-namespace"
 
 
 def test_before_the_installation_an_admin_may_and_a_run_may_not(

@@ -11,7 +11,7 @@ from reconciler.logs import HIDDEN, Redactor
 from reconciler.pushgateway import PushGateway
 from reconciler.seams import Deadline, World
 from reconciler.settings import Settings, parse
-from reconciler.wiring import Process, real_world
+from reconciler.wiring import Process, real_ground, real_world
 from tests.fakes.clock import FrozenClock
 from tests.gitservers import new_repository
 
@@ -128,3 +128,22 @@ def test_signers_reach_the_source_that_they_vouch_for(folder: Path) -> None:
     assert world.source is not None
     with pytest.raises(SourceError, match="is not signed"):
         world.source.fetch(world.source.resolve())
+
+
+def test_the_ground_of_a_check_is_a_run_that_sends_nothing(folder: Path) -> None:
+    """Contract 9: the same settings and seams, and what it holds is hidden as well."""
+    clock, redact = FrozenClock(), Redactor()
+    values = parse(
+        [
+            *("--kubeconfig", str(folder / "kubeconfig"), "--source-url", "file:///shop.git"),
+            *("--pushgateway-url", "http://pushgateway:9091"),
+        ],
+        {},
+    )
+    ground = real_ground(values, Process(clock, Deadline(clock, 50.0), "here", redact))
+    assert ground.server.address == "https://127.0.0.1:1"
+    assert ground.settings.namespace == "shop"
+    assert ground.source is not None
+    assert ground.gateway == PushGateway("http://pushgateway:9091")
+    assert ground.cluster.requests() == {}
+    assert redact(BEARER) == HIDDEN

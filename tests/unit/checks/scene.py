@@ -37,6 +37,7 @@ class FakeServer:
 
     def __init__(self) -> None:
         self.address = "https://127.0.0.1:6443"
+        self.namespaces = {"shop": "Active"}
         self.says = "v1.37.2"
         self.trouble: ReconcilerError | None = None  # of every question
         self.hidden: ReconcilerError | None = None  # of the schemas alone
@@ -67,6 +68,10 @@ class FakeServer:
         if self.hidden:
             raise self.hidden
         return self.schemas.get((api_version, kind))
+
+    def namespace(self, name: str) -> str:
+        self._check()
+        return self.namespaces.get(name, "")
 
     def refusal(self, right: Right) -> str | None:
         self._check()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.checks.result import Status
-from reconciler.core.rights import rights
+from reconciler.core.rights import Right, rights
 from reconciler.errors import Refused, Unreachable
 from tests.unit.checks.scene import PLAIN, SHIPPED, SOURCED, URL, WORKFLOWS, Json, Scene
 
@@ -54,6 +54,32 @@ def test_a_server_that_does_not_answer_is_one_failure_and_not_twenty() -> None:
     assert scene.line("lease").found == "needs api-server"
     assert scene.line("git").status is Status.OK
     assert "--kubeconfig" in scene.line("api-server").advice
+
+
+# --- namespaces -----------------------------------------------------------------------------
+
+
+def test_a_namespace_that_is_mistyped_is_told_before_a_run_writes_into_it() -> None:
+    """An admin may do anything in a namespace that is not there, as far as rights go."""
+    scene = Scene()
+    assert scene.line("namespaces").found == "shop is there"
+    line = scene.line("namespaces", replace(SOURCED, state_namespace="shopp"))
+    assert (line.status, line.found) == (Status.FAILED, "there is no namespace shopp")
+    assert "kubectl create namespace shopp" in line.advice
+
+
+def test_a_namespace_that_is_going_is_no_place_for_a_run() -> None:
+    """Nothing can be created in it any more."""
+    scene = Scene()
+    scene.server.namespaces["shop"] = "Terminating"
+    assert scene.line("namespaces").status is Status.FAILED
+
+
+def test_who_may_not_read_namespaces_does_not_try() -> None:
+    """A run needs no such right, and a call that is refused would be one more to explain."""
+    scene = Scene()
+    scene.server.denied["namespaces", "get"] = ""
+    assert scene.line("namespaces").status is Status.SKIPPED
 
 
 # --- CRDs -----------------------------------------------------------------------------------
@@ -149,7 +175,8 @@ def test_every_right_of_the_run_is_asked_and_no_other() -> None:
     """One table: what is asked here is what the roles of the chart grant."""
     scene = Scene()
     scene.report(SOURCED)
-    assert sorted(scene.server.asked) == sorted(rights(SOURCED))
+    beside = Right("", "namespaces", "get", None, "shop")
+    assert sorted(scene.server.asked, key=repr) == sorted((*rights(SOURCED), beside), key=repr)
 
 
 def test_a_right_that_is_missing_names_the_rule_to_add() -> None:

@@ -79,6 +79,27 @@ def test_json_is_one_document_on_stdout(kubeconfig: Path) -> None:
     assert TOKEN not in done.stdout
 
 
+def test_who_is_asked_to_stop_tells_what_is_known_so_far(
+    kubeconfig: Path,
+) -> None:
+    """Contract 7: SIGTERM is the deadline; a server that is mute keeps nobody from a report."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        told = json.loads(kubeconfig.read_text())
+        told["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+        kubeconfig.write_text(json.dumps(told))
+        command = [sys.executable, "-m", "reconciler", "check", "--kubeconfig", str(kubeconfig)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            connection, _ = mute.accept()  # it asks, and waits for an answer
+            with connection:
+                process.terminate()
+                out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    assert "no answer before the deadline, or SIGTERM came" in lines["api-server"]
+    assert " ok " in lines["programs"]
+
+
 @pytest.mark.parametrize(
     ("argv", "told"),
     [

@@ -72,6 +72,13 @@ def test_the_schema_of_a_kind_is_found_by_its_name_and_version() -> None:
     assert wire.transport.requests[0].path == f"/openapi/v3/apis/{API}"
 
 
+def test_a_namespace_tells_its_phase_or_is_not_there() -> None:
+    """One GET of it by name."""
+    inquiry, wire = asked(ok({"kind": "Namespace", "status": {"phase": "Terminating"}}), NOT_FOUND)
+    assert (inquiry.namespace("shop"), inquiry.namespace("shopp")) == ("Terminating", "")
+    assert wire.transport.requests[0].path == "/api/v1/namespaces/shop"
+
+
 def test_a_right_is_asked_by_a_review_that_leaves_nothing() -> None:
     """`kubectl auth can-i` asks the same way."""
     inquiry, wire = asked(
