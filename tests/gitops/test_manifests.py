@@ -255,6 +255,14 @@ def test_one_object_has_one_applier() -> None:
     assert "source.url" in text.split("apiVersion", 1)[0]
 
 
+def test_flux_deletes_no_workflow_to_make_it_again() -> None:
+    """Contract 5: that a content runs once is promised of our own source alone."""
+    for document in manifests(FLUX / "workflows.yaml"):
+        spec = document["spec"]
+        assert not spec.get("prune", False)
+        assert "force" not in spec
+
+
 def test_no_label_or_annotation_that_tools_track_by_reaches_a_child() -> None:
     """Contract 3: a tool that tracks by label would prune running children."""
     (workflow,) = deepcopy(CHAIN.workflows[:1])

@@ -1,7 +1,9 @@
 """The same on a real API server: kubectl waits and patches, and an approval meets the policy."""
 
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,22 +12,20 @@ from hack import argocd
 from hack.controlplane.tools import tool
 from reconciler.core.api import WorkflowExecution
 from tests.apiserver.identities import token_of
-from tests.apiserver.objects import Body, Objects
+from tests.apiserver.objects import SPEC, Body, Objects
 from tests.chart.releases import key, of_kind, release_of
 from tests.controlplane import Api, ControlPlane, eventually
 from tests.gitops.lua import Json, Script
 from tests.gitops.statuses import NAMED, wired
+from tests.gitops.test_page import commands
 from tests.gitops.verdicts import CUSTOMIZATIONS, EXPECTED
 
 pytestmark = pytest.mark.apiserver
 
-ACCOUNT = "system:serviceaccount:argocd:argocd-server"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 POLICIES = "/apis/admissionregistration.k8s.io/v1"
 GROUP = "workflowexecution.kubernaut.ai"
-APPROVE = Script.of(
-    CUSTOMIZATIONS / GROUP / "WorkflowExecution" / "actions" / "approve" / "action.lua"
-)
+APPROVE = CUSTOMIZATIONS / GROUP / "WorkflowExecution" / "actions" / "approve" / "action.lua"
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +98,6 @@ def test_the_patch_of_argocd_cm_takes_no_key_away(
 
 
 @pytest.fixture
-def argo_cd(api: Api) -> Api:
-    """The server as the account that Argo CD's own API server has."""
-    api.post("/api/v1/namespaces", {"metadata": {"name": "argocd"}})
-    accounts = "/api/v1/namespaces/argocd/serviceaccounts"
-    api.delete(f"{accounts}/argocd-server")
-    return api.with_token(token_of(api, "argocd", "argocd-server"))
-
-
-@pytest.fixture
 def policy(api: Api, namespace: str) -> Iterator[str]:
     """The chart's policy about approvals; the name of the role that grants them."""
     release = f"r{namespace.removeprefix('test-')}"
@@ -123,58 +114,122 @@ def policy(api: Api, namespace: str) -> Iterator[str]:
             code, answer = api.post(path, each)
             assert code == 201, answer
             made.append(f"{path}/{name}")
-    (role,) = [
-        each["metadata"]["name"]
-        for each in of_kind(objects, "ClusterRole")
-        if any("approve" in rule["verbs"] for rule in each["rules"])
-        and "aggregationRule" not in each
-        and each["metadata"]["name"].endswith(".approve")
-    ]
+    names = [each["metadata"]["name"] for each in of_kind(objects, "ClusterRole")]
+    (role,) = [name for name in names if name.endswith(".approve")]
     yield role
     for path in made:
         api.delete(path)
 
 
-def granted(api: Api, namespace: str, name: str, role: Json) -> None:
-    """To Argo CD's account, in this namespace."""
-    subject = {"kind": "ServiceAccount", "name": "argocd-server", "namespace": "argocd"}
-    body = {"metadata": {"name": name}, "roleRef": role, "subjects": [subject]}
-    code, answer = api.post(f"{RBAC}/namespaces/{namespace}/rolebindings", body)
-    assert code == 201, answer
+@dataclass(frozen=True)
+class Button:
+    """Approve, as somebody presses it in Argo CD, of a workflow `w` that awaits approval.
+
+    Argo CD's account is one of this namespace: a test changes nothing in the real one's.
+    """
+
+    workflows: Objects
+    argo_cd: Api
+
+    @property
+    def account(self) -> str:
+        return f"system:serviceaccount:{self.workflows.namespace}:argocd-server"
+
+    def pressed(self, query: str = "", **parameters: str) -> tuple[int, str]:
+        """What Argo CD sends: the difference that the script made, as a merge patch."""
+        script = APPROVE.read_text()
+        assert "system:serviceaccount:argocd:argocd-server" in script
+        own = script.replace("system:serviceaccount:argocd:argocd-server", self.account)
+        after = Script(own)(self.workflows.read("w"), parameters)
+        change = {"spec": {"approvals": after["spec"]["approvals"]}}
+        code, answer = self.argo_cd.patch(f"{self.workflows.path}/w{query}", change)
+        return code, answer.get("message", "")
+
+    def told(self, words: str, **parameters: str) -> bool:
+        """Whether it is refused with these words; a policy is in force some moments later."""
+        code, message = self.pressed("?dryRun=All", **parameters)
+        return code == 403 and words in message
+
+    def granted(self, name: str, *verbs: str) -> None:
+        """To Argo CD's account, of workflows in this namespace."""
+        rule = {"apiGroups": [GROUP], "resources": ["workflowexecutions"], "verbs": verbs}
+        self._made("roles", {"metadata": {"name": name}, "rules": [rule]})
+        self.bound(name, "Role")
+
+    def bound(self, role: str, kind: str = "ClusterRole") -> None:
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role}
+        subject = {"kind": "ServiceAccount", "name": "argocd-server"}
+        subject["namespace"] = self.workflows.namespace
+        body = {"metadata": {"name": role}, "roleRef": reference, "subjects": [subject]}
+        self._made("rolebindings", body)
+
+    def _made(self, kind: str, body: Json) -> None:
+        path = f"{RBAC}/namespaces/{self.workflows.namespace}/{kind}"
+        code, answer = self.workflows.api.post(path, body)
+        assert code == 201, answer
+
+
+@pytest.fixture
+def button(api: Api, workflows: Objects) -> Button:
+    _, made = NAMED["awaiting approval"]
+    held(workflows, "w", made())
+    token = token_of(api, workflows.namespace, "argocd-server")
+    found = Button(workflows, api.with_token(token))
+    found.granted("edit", "get", "patch")
+    return found
 
 
 def test_an_approval_in_argo_cd_needs_the_verb_and_is_in_the_name_of_its_account(
-    api: Api, argo_cd: Api, policy: str, workflows: Objects
+    button: Button, policy: str
 ) -> None:
     """Contract 2: `by` is who the API server saw; who pressed the button is Argo CD's to tell."""
-    namespace = workflows.namespace
-    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole"}
-    edit = {
-        "metadata": {"name": "edit-workflows"},
-        "rules": [{"apiGroups": [GROUP], "resources": ["*"], "verbs": ["get", "patch"]}],
-    }
-    api.post(f"{RBAC}/namespaces/{namespace}/roles", edit)
-    granted(api, namespace, "edit", {**reference, "kind": "Role", "name": "edit-workflows"})
-    _, made = NAMED["awaiting approval"]
-    held(workflows, "w", made())
-
-    def pressed(query: str = "", **parameters: str) -> tuple[int, str]:
-        """What Argo CD sends: the difference that the script made, as a merge patch."""
-        after = APPROVE(workflows.read("w"), parameters)
-        change = {"spec": {"approvals": after["spec"]["approvals"]}}
-        code, answer = argo_cd.patch(f"{workflows.path}/w{query}", change)
-        return code, answer.get("message", "")
-
-    def told(words: str, **parameters: str) -> bool:
-        """Whether it is refused with these words; a policy is in force some moments later."""
-        code, message = pressed("?dryRun=All", **parameters)
-        return code == 403 and words in message
-
-    eventually(lambda: told("spec.approvals is changed only by who holds the verb approve"))
-    granted(api, namespace, "approve", {**reference, "name": policy})
-    eventually(lambda: told(f"by must be {ACCOUNT}", by="alice@example.com"))
-    code, message = pressed(reason="CHG-4711")
+    eventually(lambda: button.told("spec.approvals is changed only by who holds the verb approve"))
+    button.bound(policy)
+    eventually(lambda: button.told(f"by must be {button.account}", by="alice@example.com"))
+    code, message = button.pressed(reason="CHG-4711")
     assert code == 200, message
-    assert workflows.read("w")["spec"]["approvals"] == [
-        {"step": "a", "by": ACCOUNT, "reason": "CHG-4711"}
+    assert button.workflows.read("w")["spec"]["approvals"] == [
+        {"step": "a", "by": button.account, "reason": "CHG-4711"}
     ]
+
+
+def test_who_approves_for_others_is_believed_whatever_name_is_typed(
+    button: Button, policy: str
+) -> None:
+    """Why Argo CD's account must not hold that verb."""
+    alice = {"by": "alice@example.com"}
+    button.bound(policy)
+    eventually(lambda: button.told(f"by must be {button.account}", **alice))
+    button.granted("others", "approve-for-others")
+    eventually(lambda: button.pressed("?dryRun=All", **alice)[0] == 200)
+
+
+def test_what_git_does_not_state_stays_under_server_side_apply(workflows: Objects) -> None:
+    """Of a workflow that Argo CD or Flux applies: the next sync undoes no `kubectl patch`."""
+    stated = workflows.body("w", spec=SPEC)
+    for _ in range(2):
+        code, answer = workflows.api.apply(f"{workflows.path}/w", stated, "argocd-controller")
+        assert code in {200, 201}, answer
+        assert workflows.patch("w", {"suspend": True})[0] == 200
+    assert workflows.read("w")["spec"]["suspend"] is True
+
+
+def test_the_commands_of_the_page_run(
+    kubectl: Sequence[str], api: Api, namespace: str, tmp_path: Path
+) -> None:
+    """What is copied from docs/gitops.md and asks for nothing but a cluster, under another name."""
+    (tmp_path / "token.txt").write_text("not-a-secret")
+    told = [line for line in commands() if re.match(r"kubectl .*create ", line)]
+    assert len(told) == 3
+    name = f"{namespace}-page"
+    try:
+        for line in told:
+            here = re.sub(r"(-n|namespace) reconciler\b", rf"\1 {name}", line)
+            assert name in here
+            done = subprocess.run(
+                [*kubectl, *here.split()[1:]],
+                cwd=tmp_path, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+    finally:
+        api.delete(f"/api/v1/namespaces/{name}")
