@@ -35,8 +35,9 @@ T = TypeVar("T")
 class Pass:
     """What every workflow of a pass is handled with.
 
-    `admits`: what the source has intended may begin. Not in a pass that was overtaken at the fence,
-    or left something unanswered: what it intended may be about to be deleted by another run.
+    `admits`: what the source has intended may begin. Not in a pass that was overtaken at the fence:
+    what it intended may be about to be deleted by another run. Nor what is `unanswered`, which
+    something of this pass may still reach.
     """
 
     world: World
@@ -45,6 +46,7 @@ class Pass:
     watch: Stopwatch
     paused: bool
     admits: bool = True
+    unanswered: frozenset[tuple[str, str]] = frozenset()
 
 
 def handle(this: Pass, seen: Seen) -> Handled:
@@ -142,7 +144,8 @@ def _follow_up(
 
 def _admission(this: Pass, workflow: WorkflowExecution) -> records.Answer:
     """Whether a workflow may be planned: of a source, only when its record says so (I12)."""
-    if not this.admits and SOURCE_LABEL in workflow.metadata.labels:
+    held = not this.admits or workflow.key in this.unanswered
+    if held and SOURCE_LABEL in workflow.metadata.labels:
         return records.Answer.WAITS
     if workflow.deleting or this.paused:
         # Nothing starts; what was planned before is still cancelled or timed out.

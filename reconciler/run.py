@@ -77,7 +77,7 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
         )
         with watch.time(Stage.OBSERVE):
             observed = observe(world, _scope(settings))
-        this = Pass(world, settings, observed, watch, paused, outcome.admits)
+        this = Pass(world, settings, observed, watch, paused, outcome.admits, outcome.unanswered)
         outcome = _workflows(this, outcome, workers)
     except DeadlinePassed:
         outcome = replace(outcome, truncated=True)
@@ -123,7 +123,8 @@ def _source(
     return replace(
         outcome,
         source_ready=True,
-        admits=applied.certain,
+        admits=not applied.lost,
+        unanswered=applied.unanswered,
         documents=_documents(settings, view, applied),
         reported=outcome.reported + len(applied.problems),
     )

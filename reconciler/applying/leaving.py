@@ -29,9 +29,13 @@ class Leaver:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of a cancel or a DELETE. `answered`: it will not land later."""
+    """What became of a cancel or a DELETE of what was `seen`.
+
+    `answered`: it will not land later.
+    """
 
     answered: bool
+    seen: tuple[Sighting, ...]
     rule: Rule | None = None
 
 
@@ -61,16 +65,16 @@ def tell_dry(leaver: Leaver) -> None:
 def make_way(cluster: Cluster, order: Order) -> Sent:
     """Asks the older runs of a document to end, once the run that replaces them is there."""
     done = [_answered(cluster.cancel_workflow, each, "asked to end") for each in order.asks]
-    return Sent(all(answered for answered, _ in done))
+    return Sent(all(answered for answered, _ in done), order.asks)
 
 
 def deleted(cluster: Cluster, leaver: Leaver) -> Sent:
     answered, done = _answered(cluster.delete_workflow, leaver.seen, "deleted")
     if not done:
-        return Sent(answered)
+        return Sent(answered, (leaver.seen,))
     rule = leaver.departure.rule
     _log.info("%s/%s was deleted (%s): %s", *leaver.seen.key, rule, leaver.departure.why)
-    return Sent(answered, rule)
+    return Sent(answered, (leaver.seen,), rule)
 
 
 def _answered(

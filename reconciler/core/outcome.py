@@ -109,8 +109,8 @@ class Outcome:
     `ended` is the node's time. `held_elsewhere`: somebody else holds the Lease. `observed`: every
     list of the run was read to its end, so `work` is the whole truth. `source_ready` is None for a
     run without a source, and `documents` None when none were read. `admits`: new runs of the source
-    may be planned. `reported` counts what was told to people as wrong: refused documents, failed
-    workflows.
+    may be planned, but for those that are `unanswered`. `reported` counts what was told to people
+    as wrong: refused documents, failed workflows.
     """
 
     ended: datetime
@@ -124,6 +124,7 @@ class Outcome:
     source_ready: bool | None = None
     documents: Documents | None = None
     admits: bool = True
+    unanswered: frozenset[tuple[str, str]] = frozenset()
     work: Work = field(default_factory=Work)
     reported: int = 0
     strict: bool = False

@@ -65,7 +65,8 @@ class Applied:
     `results` counts every document once; empty when the source stood still (nothing was read).
     `events` regard the head and are due only now, after the writes they speak of.
     `lost`: another run was faster and nothing was applied. `whole`: the commit is done with.
-    `deleted` counts the runs that went. `unanswered`: something that was sent may still land.
+    `deleted` counts the runs that went. `unanswered`: objects that something which was sent
+    may still reach.
     """
 
     commit: str
@@ -75,12 +76,7 @@ class Applied:
     lost: bool = False
     whole: bool = False
     deleted: Mapping[Rule, int] = field(default_factory=dict)
-    unanswered: bool = False
-
-    @property
-    def certain(self) -> bool:
-        """Whether what the records intend now is what this run, and no other one, goes by."""
-        return not (self.lost or self.unanswered)
+    unanswered: frozenset[Key] = frozenset()
 
     @property
     def problems(self) -> tuple[DocumentOutcome, ...]:
@@ -147,7 +143,7 @@ def _carried_out(
     records = drop_gone(cluster, view)
     leavers = _leavers(cluster, view, records, spread)
     # Only now: a document that its record held back is not sent, so its object must be moved.
-    touches, complete = _touches(cluster, view, _moving(orders, leavers), spread)
+    touches, unknown = _touches(cluster, view, _moving(orders, leavers), spread)
     # a crash here: contents are intended and nothing is applied. The next run applies them, or
     # drops them when git says something else by then.
     head = view.head
@@ -163,8 +159,11 @@ def _carried_out(
     moved = spread(partial(_touch, cluster, view, head), touches)
     asked = spread(partial(make_way, cluster), [each for each in orders if each.asks])
     gone = spread(partial(deleted, cluster), leavers)
-    answered = complete and all(moved) and all(each.answered for each in (*asked, *gone))
-    return replace(_closed(cluster, view, head, orders, answered=answered), deleted=_counted(gone))
+    late = {key for (key, _), done in zip(touches, moved, strict=True) if not done}
+    late |= {seen.key for each in asked if not each.answered for seen in each.seen}
+    late |= {seen.key for each in gone if not each.answered for seen in each.seen}
+    late |= {each.key for each in orders if each.unanswered} | unknown
+    return replace(_closed(cluster, view, head, orders, late), deleted=_counted(gone))
 
 
 # --- before the fence -----------------------------------------------------------------------
@@ -209,23 +208,23 @@ def _moving(orders: Sequence[Order], leavers: Sequence[Leaver]) -> frozenset[Key
 
 def _touches(
     cluster: Cluster, view: SourceView, moving: frozenset[Key], spread: _Spread
-) -> tuple[list[_Touch], bool]:
+) -> tuple[list[_Touch], frozenset[Key]]:
     """After a fence that was left unfinished: every unsettled object that is not moved anyway.
 
     The run that left it may be asleep before an apply that git has taken back since. Once the
-    object has moved, that apply is refused. Also whether all of them are as they were judged by.
+    object has moved, that apply is refused. Also those that are not as they were judged by.
     """
     if not view.head.unfinished:
-        return [], True
+        return [], frozenset()
     ours = [
         each.key
         for each in view.unsettled
         if each.metadata.labels.get(SOURCE_LABEL) == view.settings.name and each.key not in moving
     ]
     read = spread(partial(_looked_at, cluster, view), ours)
-    return [(key, raw) for key, (raw, _) in zip(ours, read, strict=True) if raw], all(
-        known for _, known in read
-    )
+    found = list(zip(ours, read, strict=True))
+    unknown = frozenset(key for key, (_, known) in found if not known)
+    return [(key, raw) for key, (raw, _) in found if raw], unknown
 
 
 def _looked_at(
@@ -253,14 +252,14 @@ def _read_as(raw: Mapping[str, object] | None) -> Precondition:
 
 
 def _closed(
-    cluster: Cluster, view: SourceView, head: Head, orders: list[Order], *, answered: bool
+    cluster: Cluster, view: SourceView, head: Head, orders: list[Order], late: set[Key]
 ) -> Applied:
     """The last write of the head: how far the commit came."""
     applied = _applied(view, orders)
-    if not answered or any(each.unanswered for each in orders):
+    if late:
         # An apply of ours may land any time. The head still says so, and the next run sends
         # again what it could overwrite.
-        return _announced(view, head, replace(applied, unanswered=True))
+        return _announced(view, head, replace(applied, unanswered=frozenset(late)))
     state = _state(view, orders, applied)
     done = state is HeadState.WHOLE
     told = head.closed(view.settings, view.commit, view.now, state)

@@ -207,6 +207,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.admits = True  # as `run` tells the stages that follow
+        self.unanswered: frozenset[tuple[str, str]] = frozenset()
         clock = self.scene.clock
         deadline = Deadline(clock, 50)
         calls = Calls(self.scene.server, clock, deadline, jitter=min)
@@ -221,7 +222,7 @@ class Run:
         view = self.view()
         applied = apply_source(self.world, view, paused=paused, dry_run=dry_run, workers=workers)
         settle_records(self.world.cluster, view)
-        self.admits = applied.certain
+        self.admits, self.unanswered = not applied.lost, applied.unanswered
         return applied
 
     def admit(self, name: str) -> Admission:
@@ -234,6 +235,8 @@ class Run:
         told: dict[str, Answer] = {}
         scope = Scope(self.settings.namespace, self.settings.name)
         for each in self.world.cluster.workflows(scope).items if self.admits else ():
+            if each.key in self.unanswered:
+                continue
             try:
                 told[each.metadata.name] = self._handled(each)
             except Conflict:  # somebody was faster: the next run looks again

@@ -330,6 +330,20 @@ def test_an_apply_without_an_answer_leaves_the_fence_unfinished(scene: Scene) ->
     assert scene.whole
 
 
+def test_a_document_that_is_never_answered_keeps_no_other_from_its_run(scene: Scene) -> None:
+    """I11: a webhook that fails for one; what may still land is planned by none but its own."""
+    scene.source.commit(document("bad"), document("good"))
+    bad = next(each.run for each in scene.run().view().definitions.definitions if "bad" in each.run)
+    scene.server.interceptor = Refusing(500, bad)
+    for _ in range(2):
+        run = scene.run()
+        run.source()
+        run.workflows()
+        assert run.unanswered == {(NAMESPACE, bad)}
+    [good] = scene.runs
+    assert scene.workflow(good)["status"]["phase"] == "Executing"
+
+
 def test_a_head_that_may_not_be_written_applies_nothing(scene: Scene) -> None:
     """Contract 5: without the fence there is no apply."""
     scene.source.commit(document())
