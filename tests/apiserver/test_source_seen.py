@@ -18,7 +18,7 @@ TERMINAL = 80  # columns
 @pytest.fixture(scope="session")
 def kubectl() -> str:
     """The path of the program."""
-    tool = [sys.executable, ROOT / "hack" / "cluster", "tool", "kubectl"]
+    tool = [sys.executable, str(ROOT / "hack" / "cluster"), "tool", "kubectl"]
     return subprocess.run(tool, capture_output=True, text=True, check=True).stdout.strip()
 
 
