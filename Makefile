@@ -69,7 +69,7 @@ image: ## the container image
 	docker build --tag $(IMAGE) .
 
 .PHONY: generate
-generate: setup ## the files that are made from code: the CRDs, the patch for Argo CD
+generate: setup ## the files that are made from code: the CRDs, the patch for Argo CD, the chart's table
 	@$(BIN)/python -m hack.generate
 
 # --- quality -----------------------------------------------------------------------------------
@@ -110,6 +110,7 @@ test: test-unit test-apiserver ## all tests: units, properties, and those on a r
 
 .PHONY: test-unit
 test-unit: setup ## the tests that need nothing but this machine
+	@hack/cluster build helm helm3 >/dev/null
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile --timeout 300 -m 'not apiserver and not e2e'
 
 .PHONY: test-apiserver

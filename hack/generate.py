@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from hack import argocd
+from hack import argocd, chart
 from reconciler.crds import files, write
 
 CRDS = Path(__file__).resolve().parents[1] / "charts" / "reconciler" / "files" / "crds"
@@ -13,6 +13,7 @@ def main(arguments: list[str]) -> int:
     if arguments != ["--check"]:
         write(CRDS)
         argocd.generate(check=False)
+        chart.generate(check=False)
         return 0
     made = files()
     there = {path.name: path.read_text(encoding="utf-8") for path in CRDS.glob("*.yaml")}
@@ -21,7 +22,9 @@ def main(arguments: list[str]) -> int:
         print(f"{CRDS.name}/{name} is not what the models say: make generate", file=sys.stderr)
     for name in (stale := argocd.generate(check=True)):
         print(f"{name} is not what the Lua files say: make generate", file=sys.stderr)
-    return 1 if differ or stale else 0
+    for name in (untold := chart.generate(check=True)):
+        print(f"{name} is not what values.yaml says: make generate", file=sys.stderr)
+    return 1 if differ or stale or untold else 0
 
 
 if __name__ == "__main__":
