@@ -350,7 +350,8 @@ CHECK = Command(
     prog="reconciler check",
     description=(
         "Look whether a run with these flags can do its work. It takes the flags of `reconciler\n"
-        "run`, connects to what that run would connect to, and writes nothing."
+        "run`, connects to what that run would connect to, and writes nothing. Each line is ok, a\n"
+        "warning, failed or skipped; what is not good says what to do."
     ),
     groups=(_CHECK, *RUN.groups),
     alternatives=RUN.alternatives,
@@ -365,6 +366,8 @@ CHECK = Command(
         "  programs, git, signers, signature, files\n"
         "                the ref, read as the run reads it: credentials, host key, CA, signature\n"
         "  pushgateway   it is ready; nothing is pushed\n\n"
+        "-o json: {apiVersion, kind, ok, version, checks: [{name, status, found, advice}]}. Fields and\n"
+        "names stay as they are; the table does not.\n\n"
         "exit codes:\n"
         "  0   a run can do its work; warnings are for you to look at\n"
         "  1   something failed; its line says what to do\n"
