@@ -7,16 +7,11 @@ import pytest
 
 from reconciler.core.definitions import read
 from reconciler.manifests import documents
+from tests.docs.statements import TESTS, named, unheld
 from tests.unit.stages.scene import Scene, document
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "workflows.md").read_text()
-TESTS = {
-    name
-    for file in (ROOT / "tests").rglob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
-}
-COMMENTS = re.findall(r"<!-- tests: (.*?)-->", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -26,10 +21,25 @@ def scene() -> Scene:
 
 def test_every_statement_names_tests_that_are_there() -> None:
     """A page that no test holds is a promise of nobody."""
-    named = {name.strip() for comment in COMMENTS for name in comment.split(",")}
-    assert sorted(named - TESTS) == []
-    points = re.split(r"^- |^## ", PAGE, flags=re.MULTILINE)[1:]
-    assert [each[:60] for each in points if "<!-- tests:" not in each and "\n- " in each] == []
+    assert sorted(named(PAGE) - TESTS) == []
+    assert unheld(PAGE) == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            "# P\n\nAbout.\n\nIt flies.\n\n<!-- tests: test_x -->\n## A\n- It swims.\n", id="point"
+        ),
+        pytest.param("# P\n\nAbout.\n\n## A\n\nIt flies.\n", id="paragraph"),
+        pytest.param(
+            "# P\n\n## A\n- It flies.\n<!-- tests: test_x -->\n\nIt swims.\n", id="below-a-list"
+        ),
+    ],
+)
+def test_a_statement_without_a_test_is_found(page: str) -> None:
+    """The rule that the pages are held to can fail."""
+    assert len(unheld(page)) == 1
 
 
 def test_the_example_of_the_page_is_good() -> None:

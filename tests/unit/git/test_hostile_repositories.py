@@ -201,6 +201,7 @@ CASES: Mapping[str, Case] = {
     ),
     "hooks": Case(_files(hooks__post_checkout="#!/bin/sh\ntouch pwned\n")),
     "configuration": Case(_files(config="[core]\n\tfsmonitor = touch pwned\n")),
+    "alternates": Case(_files(objects__info__alternates="/\n")),
     "bundle": Case(_files(x_bundle="# v2 git bundle\n")),
     "name-over-lines": Case(_entry(b"a\nb.yaml"), {"a\\nb.yaml": _UNPRINTABLE}),
     "name-of-an-escape": Case(_entry(b"\x1b[2J.yaml"), {"\\x1b[2J.yaml": _UNPRINTABLE}),
