@@ -116,6 +116,7 @@ test-unit: setup ## the tests that need nothing but this machine
 .PHONY: test-apiserver
 test-apiserver: setup ## the tests on a real control plane (its first build takes 5 to 10 minutes)
 	@test -n "$${RECONCILER_TEST_KUBECONFIG:-}" || hack/cluster build
+	@hack/cluster build helm helm3 >/dev/null
 	@$(BIN)/python -m pytest -q --timeout 300 -m apiserver
 
 .PHONY: soak

@@ -136,12 +136,23 @@ def test_a_release_that_installs_no_kinds_has_none() -> None:
 
 
 def test_the_alerts_are_the_file_that_promtool_tests() -> None:
-    """Their templates are Prometheus' own: Helm must not read them."""
+    """Their templates are Prometheus' own: Helm must not read them. Links alone may change."""
+    file = (CHART / "files" / "rules.yaml").read_text()
+    [plain] = of_kind(release_of("prometheusRule.enabled=true"), "PrometheusRule")
+    assert plain["spec"] == YAML(typ="safe", pure=True).load(file)
     [rule] = of_kind(rendered("monitoring"), "PrometheusRule")
-    raw = YAML(typ="safe", pure=True).load((CHART / "files" / "rules.yaml").read_text())
-    assert rule["spec"] == raw
+    page = "https://git.example.com/ops/reconciler/blob/main/docs/operations.md#"
+    linked = file.replace("runbook_url: docs/operations.md#", f"runbook_url: {page}")
+    assert rule["spec"] == YAML(typ="safe", pure=True).load(linked)
     assert rule["metadata"]["namespace"] == "monitoring"
     assert rule["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+
+
+def test_the_links_of_the_alerts_stay_as_they_are_without_a_place() -> None:
+    """The file goes out untouched."""
+    [rule] = of_kind(release_of("prometheusRule.enabled=true"), "PrometheusRule")
+    raw = YAML(typ="safe", pure=True).load((CHART / "files" / "rules.yaml").read_text())
+    assert rule["spec"] == raw
 
 
 def test_the_dashboards_are_the_files_that_ship() -> None:

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from hack import chart
+from reconciler.settings import parse
 from tests.chart.releases import (
     CASES,
     CHART,
@@ -133,6 +134,20 @@ def test_what_cannot_be_meant_is_refused_by_the_schema(value: str, where: str) -
     done = template("--set", value)
     assert done.returncode != 0
     assert where in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://git.example.com/a@b/c.git", id="an-at-sign-in-a-path"),
+        pytest.param("https://git.example.com:8443/c.git", id="a-port"),
+        pytest.param("file:///srv/git/workflows.git", id="a-folder"),
+    ],
+)
+def test_a_url_that_the_run_takes_is_taken(url: str) -> None:
+    """The schema refuses no more than the flag does."""
+    assert template("--set", f"source.url={url}").returncode == 0
+    assert parse([], {"RECONCILER_SOURCE_URL": url}).source_url == url
 
 
 _SSH = "source.url=ssh://git@h/x"
