@@ -88,7 +88,7 @@ def ruling(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Ruling
     `record` must have been read after the workflow: its entry is older than the object.
     """
     meta = workflow.metadata
-    if record is not None and not _same_source(record, meta):
+    if record is not None and not same_source(record, meta):
         return Ruling(
             Standing.WAITS, f"the WorkflowRecord {record.metadata.name} is not its source's"
         )
@@ -119,7 +119,8 @@ def _due(record: WorkflowRecord | None, workflow: WorkflowExecution) -> Ruling:
     return Ruling(Standing.DUE, blockers=others_running(record, uid))
 
 
-def _same_source(record: WorkflowRecord, meta: Metadata) -> bool:
+def same_source(record: WorkflowRecord, meta: Metadata) -> bool:
+    """Whether a record is still that of a workflow's source: hands may have been on its label."""
     return record.metadata.labels.get(SOURCE_LABEL) == meta.labels.get(SOURCE_LABEL)
 
 

@@ -18,6 +18,7 @@ from reconciler.core.records import (
     result,
     ruling,
     running,
+    same_source,
     with_result,
 )
 from reconciler.core.source import Key, SourceView
@@ -95,10 +96,12 @@ def conclude(cluster: Cluster, workflow: WorkflowExecution) -> None:
     if SOURCE_LABEL not in meta.labels or not workflow.status.settled:
         return
     record = cluster.record(meta.namespace, record_name(meta))
-    entries = record.contents if record else ()
-    entry = next((each for each in entries if running(each) and each.uid == meta.uid), None)
+    if record is None or not same_source(record, meta):
+        return  # nobody's, or another source's: it is left alone
+    own = (each for each in record.contents if running(each) and each.uid == meta.uid)
+    entry = next(own, None)
     told = result(entry, workflow) if entry else None
-    if record is not None and told is not None:
+    if told is not None:
         _write_result(cluster, record, told)
 
 
@@ -124,6 +127,8 @@ def _settle(cluster: Cluster, key: Key, listed: WorkflowRecord, entry: RecordEnt
         told = result(entry, cluster.workflow(key[0], entry.run))
         record = cluster.record(*key) if told else None
         if told is None or record is None or record.metadata.uid != listed.metadata.uid:
+            return False
+        if not same_source(record, listed.metadata):
             return False
         return _write_result(cluster, record, told)
     except ClusterError as error:  # this one's alone (I11); the next look comes to it again

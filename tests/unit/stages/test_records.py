@@ -148,6 +148,16 @@ def test_a_result_is_written_once(made: Scene) -> None:
     assert made.writes() == []
 
 
+def test_a_record_that_lost_its_label_is_written_no_result(running: Scene) -> None:
+    """I5: it is nobody's, or another source's."""
+    target = Target(RECORDS, NAMESPACE, "restart")
+    label = {"kubernaut.ai/source": None}
+    assert running.server.handle(patch(target, {"metadata": {"labels": label}})).ok
+    before = running.entries()
+    running.settle_all()
+    assert running.entries() == before
+
+
 def test_a_result_survives_another_writer_of_its_record(running: Scene) -> None:
     """Contract 5: a conflict is another run's write; the result is computed anew."""
 
