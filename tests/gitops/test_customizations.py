@@ -112,6 +112,23 @@ def test_each_file_of_test_data_is_used_and_of_our_own_making() -> None:
         MODELS[found["kind"]].model_validate(found)
 
 
+def test_the_largest_workflow_is_no_trouble() -> None:
+    """Contract 2: 1,000 steps with 100 dependencies each, of which the last waits for approval."""
+    names = [f"step-{number}" for number in range(1000)]
+    steps = [
+        {"name": name, "dependsOn": names[max(0, at - 100) : at], "requiresApproval": True}
+        for at, name in enumerate(names)
+    ]
+    obj = an_object(ACTIONS / ".." / "testdata" / "awaiting-approval.yaml")
+    obj["spec"]["workflowDefinition"]["steps"] = steps
+    obj["status"]["stepResults"] = [
+        {"stepName": name, "status": "Completed"} for name in names[:-1]
+    ]
+    assert Script.of(ACTIONS / "discovery.lua")(obj)["approve"]["disabled"] is False
+    approved = Script.of(ACTIONS / "approve" / "action.lua")(obj)["spec"]["approvals"]
+    assert [each["step"] for each in approved] == names[-1:]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

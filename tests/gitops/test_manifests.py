@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -63,12 +63,19 @@ VALUES: Mapping[str, Json] = {
 }
 
 
-def installed(of: str, folder: Path, program: str = "helm") -> tuple[Manifest, ...]:
-    """What the chart makes of the values in one of the manifests."""
+def installed(
+    of: str,
+    folder: Path,
+    program: str = "helm",
+    namespace: str = "reconciler",
+    sets: Sequence[str] = (),
+) -> tuple[Manifest, ...]:
+    """What the chart makes of the values in one of the manifests, and of `sets`."""
     values = json.dumps(VALUES[of]).replace("{{ .nameNormalized }}", "eu-1")
     (folder / "values.json").write_text(values)
-    told = ("--values", str(folder / "values.json"))
-    done = template(*told, release="reconciler", namespace="reconciler", program=program)
+    told = ["--values", str(folder / "values.json")]
+    told += [part for each in sets for part in ("--set", each)]
+    done = template(*told, release="reconciler", namespace=namespace, program=program)
     assert done.returncode == 0, done.stderr
     return documents(done.stdout)
 

@@ -1,10 +1,12 @@
 """The same on a real API server: kubectl waits and patches, and an approval meets the policy."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from tests.chart.releases import key, of_kind, release_of
 from tests.controlplane import Api, ControlPlane, eventually
 from tests.gitops.lua import Json, Script
 from tests.gitops.statuses import NAMED, wired
+from tests.gitops.test_manifests import installed
 from tests.gitops.test_page import commands
 from tests.gitops.verdicts import CUSTOMIZATIONS, EXPECTED
 
@@ -95,6 +98,45 @@ def test_the_patch_of_argocd_cm_takes_no_key_away(
     added = {key for key in patched["data"] if key.startswith("resource.customizations.")}
     assert set(patched["data"]) == added | set(own)
     assert len(added) == 7
+
+
+def changed(wanted: Any, stored: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401  # JSON
+    """What was sent and came back as something else; what the server adds is its own business."""
+    if isinstance(wanted, dict) and isinstance(stored, dict):
+        for name, each in wanted.items():
+            yield from changed(each, stored.get(name), f"{path}.{name}")
+    elif isinstance(wanted, list) and isinstance(stored, list) and len(wanted) == len(stored):
+        for index, pair in enumerate(zip(wanted, stored, strict=True)):
+            yield from changed(*pair, f"{path}[{index}]")
+    elif wanted != stored:
+        yield f"{path}: {wanted!r} became {stored!r}"
+
+
+def test_the_server_keeps_what_is_applied_as_it_is(
+    kubectl: Sequence[str], namespace: str, crds: Sequence[str], tmp_path: Path
+) -> None:
+    """A field that the server writes otherwise would be a difference at every look, for ever."""
+    sets = ("networkPolicy.enabled=true", "apiPriority.enabled=true", "dashboards.enabled=true")
+    wanted = {
+        key(each): each
+        for each in installed("Application", tmp_path, namespace=namespace, sets=sets)
+        if "helm.sh/hook" not in each["metadata"].get("annotations", {})
+    }
+    whole = {"apiVersion": "v1", "kind": "List", "items": [*wanted.values()]}
+    (tmp_path / "objects.json").write_text(json.dumps(whole))
+    told = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-o", "json", "-f")
+    done = subprocess.run(
+        [*kubectl, *told, str(tmp_path / "objects.json")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    stored = {key(each): each for each in json.loads(done.stdout)["items"]}
+    assert set(stored) == set(wanted)
+    assert [
+        f"{name}{path}" for name, each in wanted.items() for path in changed(each, stored[name])
+    ] == []
 
 
 @pytest.fixture
