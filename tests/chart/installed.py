@@ -107,12 +107,18 @@ def installed(control_plane: ControlPlane, *sets: str) -> Iterator[Release]:
 
 
 def program(
-    kubeconfig: Path, *command: str | Path, text: str | None = None
+    kubeconfig: Path, *command: str | Path, text: str | None = None, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A command on the cluster, as its admin."""
     environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     return subprocess.run(
-        command, env=environment, input=text, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
