@@ -48,6 +48,7 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 lock: setup ## resolve the dependencies again, and lock them by hash
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) --group pyproject.toml:bench -o requirements/bench.txt
 	awk -F'"' '/^requires = / {print $$2}' pyproject.toml | $(LOCK) - -o requirements/build.txt
 
 # --- the program -------------------------------------------------------------------------------
