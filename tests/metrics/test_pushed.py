@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.apiserver.pushgateways import scraped
+from tests.apiserver.pushgateways import scraped, serving
 from tests.apiserver.repository import Repository, document
 from tests.apiserver.runs import Ended, Shop, steps
 from tests.controlplane import eventually
 from tests.metrics.families import FAMILIES, FREE, GROUPING, ITS_OWN, values
-from tests.metrics.programs import Prometheus, promtool
+from tests.metrics.programs import Prometheus, promtool, tool
 
 pytestmark = pytest.mark.apiserver
 
@@ -221,3 +221,20 @@ def test_the_group_has_what_the_pushgateway_adds(watched: Watched) -> None:
         eventually(functools.partial(watched.prometheus.has, of_ours), f"no {name}", 10)
         [labels] = map(dict, watched.prometheus.vector(of_ours))
         assert watched.grouping.items() <= labels.items()
+
+
+def test_a_first_push_that_is_refused_is_known_by_its_group_alone(shop: Shop) -> None:
+    """Contract 1: a warning, and no more. What the alert asks for is there all the same."""
+    clash = b"# TYPE reconciler_paused counter\nreconciler_paused 1\n"
+    with serving(tool("pushgateway")) as url:
+        urllib.request.urlopen(f"{url}/metrics/job/another", clash, timeout=5).close()  # noqa: S310  # ours
+        run = shop.done("--pushgateway-url", url)
+        with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:  # noqa: S310  # ours
+            told = answer.read().decode()
+    assert "no gauges were pushed" in run.log
+    assert 'collected metric "reconciler_paused"' in run.log
+    [failed] = re.findall(
+        r"^push_failure_time_seconds\{.*job=\"reconciler\".*$", told, re.MULTILINE
+    )
+    assert f'namespace="{shop.namespace}",shard="0-1",source="none"' in failed
+    assert "reconciler_last_run" not in told
