@@ -17,6 +17,7 @@ from tests.apiserver.runs import Ended, Shop, steps
 from tests.controlplane import eventually
 from tests.metrics.families import FAMILIES, FREE, GROUPING, ITS_OWN, values
 from tests.metrics.programs import Prometheus, promtool, tool
+from tests.metrics.test_dashboard import EXPRESSIONS
 
 pytestmark = pytest.mark.apiserver
 
@@ -135,6 +136,17 @@ def test_a_failed_workflow_raises_its_alert_at_once(watched: Watched) -> None:
         rule for group in watched.prometheus.asked("rules")["groups"] for rule in group["rules"]
     ]
     assert {(rule["health"], rule.get("lastError")) for rule in rules} == {("ok", None)}
+
+
+def test_every_query_of_the_dashboard_has_an_answer(watched: Watched) -> None:
+    """With all that its variables can choose: a panel that is always empty tells nothing."""
+    failed_once(watched)
+    silent = [
+        expression
+        for expression in EXPRESSIONS
+        if not watched.prometheus.has(re.sub(r'"\$\w+"', '".+"', expression))
+    ]
+    assert silent == []
 
 
 def test_a_second_push_leaves_no_series_of_the_first_behind(watched: Watched) -> None:
