@@ -19,6 +19,7 @@ from tests.controlplane import Api, ControlPlane, fresh
 from tests.gitservers import Authority, HttpServer
 
 _COMPLETES = "/apis/kwok.x-k8s.io/v1alpha1/stages/pod-complete"  # of Jobs, as soon as they run
+_SECURED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 # How a test gets a release: the Helm, and nothing is installed yet.
 Releases = Callable[[str], Release]
@@ -55,7 +56,12 @@ def kubelet(api: Api, built: Image) -> Kubelet:
 def releases(
     control_plane: ControlPlane, api: Api, kubelet: Kubelet, namespace: str, tmp_path: Path
 ) -> Iterator[Releases]:
-    """A release in the test's namespace, gone when the test is over; its CRDs with it."""
+    """Releases in the test's namespace, which the restricted standard is enforced in.
+
+    They are gone when the test is over, and their CRDs with them.
+    """
+    code, answer = api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": _SECURED}})
+    assert code == 200, answer
     made: list[Release] = []
 
     def of(version: str) -> Release:

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.chart_runs.bubblewrap import bwrap
 from tests.controlplane import ROOT
 
 PROGRAM = Path("/opt/reconciler")  # what the last stage takes from the first
+_DAY = 86_400.0  # seconds that a layer is kept without being asked for
 _DEBIANS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -115,9 +117,9 @@ def _built(build: Sequence[Instruction]) -> Path:
         locks.holding(layers / ".lock", lambda: say("Another process builds the image")),
         tempfile.TemporaryDirectory(prefix="reconciler-image-") as source,
     ):
-        stage, key, below = Stage(), _digest(sys.version.encode()), layers / "empty"
+        stage, below = Stage(), layers / "empty"
+        key = _digest(sys.version.encode(), sys.base_prefix.encode())
         below.mkdir(exist_ok=True)
-        kept = {below}
         for word, rest in build:
             stage = _after(stage, word, rest)
             key = _digest(key.encode(), word.encode(), rest.encode())
@@ -125,9 +127,7 @@ def _built(build: Sequence[Instruction]) -> Path:
                 key = _digest(key.encode(), _copy(rest, Path(source)).encode())
             elif word == "RUN":
                 below = _layer(layers / key, below, stage, rest, Path(source))
-                kept.add(below)
-        for old in {each for each in layers.iterdir() if each.is_dir()} - kept:
-            shutil.rmtree(old)
+        _tidy(layers)
     return below
 
 
@@ -152,6 +152,7 @@ def _copy(rest: str, source: Path) -> str:
 def _layer(layer: Path, below: Path, stage: Stage, script: str, source: Path) -> Path:
     """What one RUN line leaves in /opt/reconciler."""
     if layer.exists():
+        layer.touch()
         return layer
     say(f"Dockerfile: {' '.join(script.split())[:70]}")
     with tempfile.TemporaryDirectory(dir=layer.parent) as folder:
@@ -161,6 +162,13 @@ def _layer(layer: Path, below: Path, stage: Stage, script: str, source: Path) ->
         draft.chmod(0o755)  # whoever's umask it was
         draft.rename(layer)
     return layer
+
+
+def _tidy(layers: Path) -> None:
+    """Without those that nobody has asked for since yesterday."""
+    for layer in layers.iterdir():
+        if layer.is_dir() and layer.name != "empty" and time.time() - layer.stat().st_mtime > _DAY:
+            shutil.rmtree(layer)
 
 
 def _run(stage: Stage, script: str, source: Path, program: Path) -> None:

@@ -23,6 +23,7 @@ from tests.chart_runs.volumes import Volumes
 from tests.controlplane import Api, eventually
 
 _LONGEST = 90.0  # seconds until a container that hangs is a failed test
+_PATIENCE = 60.0  # seconds until a pod is on a node
 _CONTAINER = (
     "name image imagePullPolicy command args workingDir env envFrom resources securityContext"
     " terminationMessagePath terminationMessagePolicy volumeMounts"
@@ -55,7 +56,7 @@ class Kubelet:
     def run(self, namespace: str, name: str) -> Ended:
         """The container of a pod to its end, which the pod's status then tells."""
         path = f"/api/v1/namespaces/{namespace}/pods/{name}"
-        eventually(lambda: _running(self.api.get(path)[1]), f"pod {name} is on no node")
+        eventually(lambda: _running(self.api.get(path)[1]), f"pod {name} is on no node", _PATIENCE)
         pod = self.api.get(path)[1]
         began = _now()
         ended = self.played(pod)

@@ -11,6 +11,7 @@ from tests.controlplane import Api, eventually
 
 _BATCH = "/apis/batch/v1/namespaces"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_PATIENCE = 60.0  # seconds until the controllers have done their part
 _PLURALS = {
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
@@ -66,7 +67,7 @@ class Release:
         """The pod that the Job's controller makes, to its end, and the Job's."""
         ended = self.kubelet.run(self.namespace, self._pod_of(job))
         wanted = "Failed" if ended.code else "Complete"
-        eventually(lambda: wanted in self._conditions(job), f"job {job} is not {wanted}")
+        eventually(lambda: wanted in self._conditions(job), f"job {job} is not {wanted}", _PATIENCE)
         return ended
 
     def jobs(self) -> list[str]:
@@ -80,7 +81,7 @@ class Release:
         name = f"{self.helm.release}-check"
         with self.helm.test() as process:
             path = f"/api/v1/namespaces/{self.namespace}/pods/{name}"
-            eventually(lambda: self.api.get(path)[0] == 200, "helm test makes no pod")
+            eventually(lambda: self.api.get(path)[0] == 200, "helm test makes no pod", _PATIENCE)
             ended = self.kubelet.run(self.namespace, name)
             output, errors = process.communicate(timeout=90)
         assert process.returncode == (1 if ended.code else 0), output + errors + ended.output
@@ -88,7 +89,9 @@ class Release:
 
     def _pod_of(self, job: str) -> str:
         path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector=job-name%3D{job}"
-        eventually(lambda: bool(self.api.get(path)[1]["items"]), f"job {job} makes no pod")
+        eventually(
+            lambda: bool(self.api.get(path)[1]["items"]), f"job {job} makes no pod", _PATIENCE
+        )
         (pod,) = self.api.get(path)[1]["items"]
         return str(pod["metadata"]["name"])
 
@@ -114,7 +117,7 @@ class Release:
         self.helm.uninstall()
         for name in self.kinds():
             self.api.delete(f"{_CRDS}/{name}")
-        eventually(lambda: not self.kinds(), "the CRDs do not go")
+        eventually(lambda: not self.kinds(), "the CRDs do not go", _PATIENCE)
 
 
 def path_of(document: Body) -> str:

@@ -59,12 +59,11 @@ def test_from_install_to_the_first_gauge_takes_few_requests(
     assert asked["the run"] <= _MOST
 
 
-@pytest.mark.parametrize("version", _HELMS)
-def test_a_commit_becomes_a_settled_workflow_job_by_job(world: World, version: str) -> None:
+def test_a_commit_becomes_a_settled_workflow_job_by_job(world: World) -> None:
     """The chart as it ships: its account, its flags, its files, its read-only root."""
     files = {"old.yaml": document("old", *steps("a"))}
     world.https.repository.commit(files)
-    release = world.releases(version)
+    release = world.releases("helm")
     release.helm.install(world.by_https())
     _done(release.run_now("first"))
     assert world.shop.listed(world.shop.workflows) == []  # its documents count as having run

@@ -4,6 +4,7 @@ Where no Docker daemon answers these tests are not run, and say so; where one do
 is missing is a failure.
 """
 
+import contextlib
 import importlib
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ def docker() -> str:
 
 
 @pytest.fixture(scope="session")
-def kind_cluster(docker: str) -> Iterator[Any]:
+def kind_cluster(docker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A cluster of pytest-kind's, with the kind on PATH: the one it would fetch is too old."""
     try:
         plugin = importlib.import_module("pytest_kind")
@@ -43,9 +44,14 @@ def kind_cluster(docker: str) -> Iterator[Any]:
         pytest.fail(
             "no kind on PATH: go install sigs.k8s.io/kind@latest (Kubernetes 1.31 or newer)"
         )
-    cluster = plugin.KindCluster(
-        "reconciler-e2e", kind_path=Path(kind), kubectl_path=tool("kubectl")
-    )
+    home = tmp_path_factory.mktemp("kind")
+    with contextlib.chdir(home):  # it makes a folder where it is
+        cluster = plugin.KindCluster(
+            "reconciler-e2e",
+            kubeconfig=home / "kubeconfig",
+            kind_path=Path(kind),
+            kubectl_path=tool("kubectl"),
+        )
     cluster.create()
     yield cluster
     cluster.delete()
@@ -62,8 +68,7 @@ def loaded(docker: str, kind_cluster: Any) -> str:  # noqa: ANN401  # pytest-kin
 @pytest.fixture
 def helm(kind_cluster: Any, tmp_path: Path) -> Helm:  # noqa: ANN401  # pytest-kind has no types
     """For the one release."""
-    kubeconfig = Path(kind_cluster.kubeconfig_path).resolve()
-    return Helm(tool("helm"), kubeconfig, tmp_path, NAMESPACE)
+    return Helm(tool("helm"), kind_cluster.kubeconfig_path, tmp_path, NAMESPACE)
 
 
 @pytest.fixture(scope="session")
