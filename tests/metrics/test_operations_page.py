@@ -15,6 +15,7 @@ from tests.apiserver.pushgateways import scraped
 from tests.apiserver.repository import Repository, document
 from tests.apiserver.runs import Shop, steps
 from tests.controlplane import ROOT, ControlPlane, eventually
+from tests.docs.statements import TESTS, named, unheld
 from tests.metrics.families import FAMILIES, values
 from tests.metrics.programs import RULES, tool
 
@@ -199,6 +200,21 @@ def test_the_oldest_unfinished_workflow_is_found(operator: Operator) -> None:
 
 
 @pytest.mark.apiserver
+def test_a_refused_document_is_told_once_and_again_by_an_empty_commit(
+    operator: Operator, tmp_path: Path
+) -> None:
+    """What the runbook of refused documents says to who looks too late."""
+    repository = Repository.new(tmp_path / "repository")
+    repository.commit({"w.yaml": "kind: Nothing"})
+    told = [operator.shop.done("--source-url", repository.url).of("WARNING") for _ in range(2)]
+    repository.commit({})
+    told.append(operator.shop.done("--source-url", repository.url).of("WARNING"))
+    assert [len(each) for each in told] == [1, 0, 1]
+    assert told[0] == told[2]
+    assert told[0][0].startswith("w.yaml:1: ")
+
+
+@pytest.mark.apiserver
 def test_what_uninstall_leaves_can_be_deleted(operator: Operator, tmp_path: Path) -> None:
     """The Lease, the head, and the group at the Pushgateway."""
     repository = Repository.new(tmp_path / "repository")
@@ -214,6 +230,13 @@ def test_what_uninstall_leaves_can_be_deleted(operator: Operator, tmp_path: Path
 
 
 # --- the page and the code ------------------------------------------------------------------
+
+
+def test_every_statement_but_of_a_runbook_names_tests_that_are_there() -> None:
+    """A page that no test holds is a promise of nobody; a runbook is advice, on an alert's test."""
+    assert sorted(named(PAGE) - TESTS) == []
+    promises = re.sub(r"^### Reconciler\w+$.*?(?=^##+ )", "", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert unheld(promises) == []
 
 
 def test_every_gauge_has_its_line_and_every_line_its_gauge() -> None:
