@@ -147,6 +147,8 @@ def _write_result(cluster: Cluster, record: WorkflowRecord, told: RecordEntry) -
             again = cluster.record(*record.key) if left else None
             if again is None:
                 raise
+            if not same_source(again, record.metadata):
+                return False
             record = again
         else:
             return True
