@@ -247,4 +247,5 @@ def test_the_notes_say_what_to_do_next(case: str) -> None:
     assert f"kubectl create job --namespace {NAMESPACE} --from=cronjob/{name} {name}-now" in notes
     assert f"helm test {RELEASE} --namespace {NAMESPACE} --logs" in notes
     assert f"kubectl get we,ke,wr --namespace {NAMESPACE}" in notes
+    assert "is in no registry" in notes
     assert "<no value>" not in notes + "".join(text(each) for each in CASES)

@@ -70,7 +70,7 @@ def test_every_object_is_valid_for_kubernetes(version: str) -> None:
 
 def test_a_field_that_kubernetes_does_not_know_would_be_seen() -> None:
     """So that the test above can fail."""
-    wrong = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dota": {}}
+    wrong = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "payload": {}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, "1.37", strict=True)
 

@@ -87,7 +87,7 @@ def test_every_value_has_a_type() -> None:
 @pytest.mark.parametrize(
     "typo",
     [
-        pytest.param("shedule=x", id="of-a-value"),
+        pytest.param("scheduled=x", id="of-a-value"),
         pytest.param("source.urll=x", id="inside-a-part"),
         pytest.param("git.ssh.secret=x", id="two-parts-deep"),
         pytest.param("verify.gpgKeyring.name=x", id="of-another-parts-key"),
