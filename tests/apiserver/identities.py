@@ -4,42 +4,38 @@ import json
 import ssl
 from pathlib import Path
 
-from reconciler.core.api import KubernetesExecution, WorkflowExecution
+from reconciler.core.rights import rights
+from reconciler.settings import Settings
 from tests.controlplane import Api
 
 ACCOUNT = "reconciler"
 
-# What a run is granted, and nothing else: a call beyond it fails the test.
-_WORKFLOWS, _CHILDREN = WorkflowExecution.API.split("/")[0], KubernetesExecution.API.split("/")[0]
-_RULES = (
-    (_WORKFLOWS, ("workflowexecutions",), ("get", "list", "create", "patch", "delete")),
-    (_WORKFLOWS, ("workflowrecords",), ("get", "list", "create")),
-    (_WORKFLOWS, ("workflowexecutions/status", "workflowrecords/status"), ("update",)),
-    (_CHILDREN, ("kubernetesexecutions",), ("get", "list", "create", "patch")),
-    ("coordination.k8s.io", ("leases",), ("get", "create", "update")),
-    ("", ("configmaps",), ("get", "create", "update")),
-    ("events.k8s.io", ("events",), ("create",)),
-)
 _ROLES = "/apis/rbac.authorization.k8s.io/v1"
 
 
 def reconcilers_token(api: Api, namespace: str) -> str:
     """A token of the account that runs are made with; its role takes effect some moment later."""
-    rules = [
-        {"apiGroups": [group], "resources": resources, "verbs": verbs}
-        for group, resources, verbs in _RULES
-    ]
     meta = {"metadata": {"name": ACCOUNT}}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT}
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}
     inside = f"{_ROLES}/namespaces/{namespace}"
     for path, body in (
-        (f"{inside}/roles", {**meta, "rules": rules}),
+        (f"{inside}/roles", {**meta, "rules": rules(namespace)}),
         (f"{inside}/rolebindings", {**meta, "roleRef": reference, "subjects": [subject]}),
     ):
         code, answer = api.post(path, body)
         assert code == 201, answer
     return token_of(api, namespace, ACCOUNT)
+
+
+def rules(namespace: str) -> list[dict[str, list[str]]]:
+    """What a run with a source is granted, as the chart has it; a call beyond it fails the test."""
+    told = Settings(namespace=namespace, state_namespace=namespace, source_url="file:///any")
+    return [
+        {"apiGroups": [right.group], "resources": [right.what], "verbs": [right.verb]}
+        | ({"resourceNames": [right.name]} if right.name else {})
+        for right in rights(told)
+    ]
 
 
 def token_of(api: Api, namespace: str, account: str) -> str:

@@ -47,6 +47,7 @@ from tests.fakes.clock import FrozenClock
 
 pytestmark = pytest.mark.apiserver
 
+_LEASE, _HEAD = "reconciler-default", "reconciler-source-default"  # what the role names
 PENDING = WorkflowStatus(phase=Phase.PENDING, observed_generation=1)
 
 
@@ -185,11 +186,11 @@ def test_records_whose_answers_were_lost_are_written_once(faulty: Faulty) -> Non
 
 def test_a_lease_whose_answer_was_lost_is_held(faulty: Faulty) -> None:
     """F04, contract 1: who reads it again sees a holder, and that it is this run."""
-    mine = Lease("l", "me", timedelta(seconds=60))
+    mine = Lease(_LEASE, "me", timedelta(seconds=60))
     faulty.lose("POST", "leases", times=1)
     with pytest.raises(AlreadyExists):
         faulty.cluster.write_lease(mine)
-    read = faulty.cluster.lease("l").lease
+    read = faulty.cluster.lease(_LEASE).lease
     assert read is not None
     assert read.holder == "me"
     faulty.lose("PUT", "leases", times=1)
@@ -199,11 +200,11 @@ def test_a_lease_whose_answer_was_lost_is_held(faulty: Faulty) -> None:
 
 def test_a_head_whose_answer_was_lost_is_written_once(faulty: Faulty) -> None:
     """F04, contract 5: that write is the fence."""
-    made = faulty.cluster.write_config_map(ConfigMap("head", {"commit": "a"}))
+    made = faulty.cluster.write_config_map(ConfigMap(_HEAD, {"commit": "a"}))
     faulty.lose("PUT", "configmaps", times=1)
     with pytest.raises(Conflict):
         faulty.cluster.write_config_map(replace(made, data={"commit": "b"}))
-    found = faulty.cluster.config_map("head")
+    found = faulty.cluster.config_map(_HEAD)
     assert found is not None
     assert found.data == {"commit": "b"}
 
@@ -222,12 +223,12 @@ def test_an_event_whose_answer_was_lost_is_not_told_twice(faulty: Faulty, api: A
 
 def test_a_release_whose_answer_was_lost_is_not_sent_again(faulty: Faulty) -> None:
     """Contract 7: after the deadline one attempt."""
-    made = faulty.cluster.write_lease(Lease("l", "me", timedelta(seconds=60)))
+    made = faulty.cluster.write_lease(Lease(_LEASE, "me", timedelta(seconds=60)))
     faulty.lose("PUT", "leases", times=1)
     with pytest.raises(Unreachable):
         faulty.cluster.write_lease(replace(made, holder=""), timeout=5)
     assert faulty.writes() == ["PUT"]
-    read = faulty.cluster.lease("l").lease
+    read = faulty.cluster.lease(_LEASE).lease
     assert read is not None
     assert read.holder == ""
 
@@ -339,7 +340,7 @@ def test_wrong_credentials_are_told_without_them(
             id="apply",
         ),
         pytest.param(
-            lambda cluster, _: cluster.lease("l"),
+            lambda cluster, _: cluster.lease(_LEASE),
             'must grant "get" on "leases" of the API group "coordination.k8s.io"',
             id="lease",
         ),
