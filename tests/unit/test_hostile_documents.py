@@ -67,6 +67,13 @@ def test_whatever_the_bytes_only_findings_come_of_them(data: bytes) -> None:
     assert all(each.message.isprintable() for each in problems)
 
 
+def test_what_is_cut_and_mixed_by_chance_is_read_within_256_mib() -> None:
+    """Contract 5, I11: a second of what `python -m tests.unit.fuzz_documents` does longer."""
+    command = [sys.executable, "-m", "tests.unit.fuzz_documents", "--seconds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 _MEASURED = """\
 import resource
 from datetime import UTC, datetime
