@@ -80,6 +80,13 @@ def counted(shop: Shop, tmp_path: Path) -> Counted:
     return Counted(shop, folder)
 
 
+def done(shop: Shop, *flags: str) -> None:
+    """A run that may take its time."""
+    with shop.start(*flags) as run:
+        _, log = run.communicate(timeout=LONGEST + MANY)
+    assert run.returncode == 0, log
+
+
 def an_hour_passes(shop: Shop) -> None:
     path = f"/api/v1/namespaces/{shop.namespace}/{_HEAD}"
     code, answer = shop.api.patch(path, {"data": {"checked": LONG_AGO}})
@@ -93,7 +100,7 @@ def test_new_documents_cost_two_writes_each_and_their_runs_one_for_the_uid_and_o
     flags = ("--source-url", repository.url, "--deadline", "10m")
     repository.commit({f"{n}.yaml": document(f"d-{n}", *steps("a")) for n in range(MANY)})
     mark = audit.mark()
-    shop.done(*flags)
+    done(shop, *flags)
     assert shop.writes(audit, mark) == {
         "create leases": 1,
         "update leases": 1,
@@ -108,7 +115,7 @@ def test_new_documents_cost_two_writes_each_and_their_runs_one_for_the_uid_and_o
     }
     shop.executor.completes()
     mark = audit.mark()
-    shop.done(*flags)
+    done(shop, *flags)
     assert shop.writes(audit, mark) == {
         **LEASE,
         "update workflowexecutions/status": MANY,
@@ -116,7 +123,7 @@ def test_new_documents_cost_two_writes_each_and_their_runs_one_for_the_uid_and_o
         "update workflowrecords/status": MANY,  # the result
     }
     mark = audit.mark()
-    shop.done(*flags)
+    done(shop, *flags)
     assert shop.writes(audit, mark) == LEASE
 
 
@@ -146,8 +153,8 @@ def test_with_verify_the_commit_of_a_ref_that_stands_is_fetched_and_checked_agai
     signers.write_text(key.allowed("dev@example.org"))
     repository.commit({"shop.yaml": document("shop", *steps("a"))})
     repository.git(*key.config, "commit", "--quiet", "--amend", "--no-edit", "-S")
-    flags = ("--source-url", repository.url, "--verify", "commit")
-    flags = (*flags, "--allowed-signers", str(signers))
+    source = ("--source-url", repository.url, "--verify", "commit")
+    flags = (*source, "--allowed-signers", str(signers))
     counted.done(*flags)
     counted.done(*flags)
     mark = audit.mark()
