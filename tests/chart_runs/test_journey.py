@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.apiserver.asked import denied
 from tests.apiserver.repository import document
 from tests.apiserver.runs import diamond, steps
 from tests.chart_runs.kubelet import Ended
@@ -59,8 +60,9 @@ def test_from_install_to_the_first_gauge_takes_few_requests(
     assert asked["the run"] <= _MOST
 
 
-def test_a_commit_becomes_a_settled_workflow_job_by_job(world: World) -> None:
+def test_a_commit_becomes_a_settled_workflow_job_by_job(world: World, audit: Audit) -> None:
     """The chart as it ships: its account, its flags, its files, its read-only root."""
+    began = audit.mark()
     files = {"old.yaml": document("old", *steps("a"))}
     world.https.repository.commit(files)
     release = world.releases("helm")
@@ -79,6 +81,7 @@ def test_a_commit_becomes_a_settled_workflow_job_by_job(world: World) -> None:
     assert workflow["metadata"]["annotations"]["kubernaut.ai/commit"] == commit
     assert world.gauge("workflows", phase="Completed") == 1
     assert world.gauge("run_exit_code") == 0
+    assert denied(audit.entries(began, world.shop.user)) == []
 
 
 def _steps_after(world: World, release: Release, number: int) -> list[str]:

@@ -57,8 +57,8 @@ class World:
             "suspend": True,
             "source": {"url": self.https.url},
             "git": {
-                "https": {"secretName": self._given("secrets", "git-login", login)},
-                "ca": {"configMapName": self._given("configmaps", "git-ca", trusted)},
+                "https": {"secretName": self.given("secrets", "git-login", login)},
+                "ca": {"configMapName": self.given("configmaps", "git-ca", trusted)},
             },
             "pushgateway": {"url": self.pushgateway},
         }
@@ -71,12 +71,12 @@ class World:
             "suspend": True,
             "source": {"url": server.url(repository), "firstRun": "run"},
             "git": {
-                "ssh": {"secretName": self._given("secrets", "git-key", key)},
-                "knownHosts": {"configMapName": self._given("configmaps", "git-hosts", hosts)},
+                "ssh": {"secretName": self.given("secrets", "git-key", key)},
+                "knownHosts": {"configMapName": self.given("configmaps", "git-hosts", hosts)},
             },
         }
 
-    def _given(self, kind: str, name: str, data: Mapping[str, str]) -> str:
+    def given(self, kind: str, name: str, data: Mapping[str, str]) -> str:
         """A Secret or ConfigMap, made by whoever installs the chart; its name."""
         field = "stringData" if kind == "secrets" else "data"
         body = {"metadata": {"name": name}, field: data}
