@@ -81,6 +81,8 @@ def test_a_commit_becomes_a_settled_workflow_on_kind(
 
 def _settled(shop: Shop) -> bool:
     """Whether the one workflow is; the steps that are at work end as they are seen."""
+    if shop.api.get(shop.children.path)[0] != 200:
+        return False  # a kind that was installed a moment ago is not served yet
     shop.executor.completes()
     workflows = shop.listed(shop.workflows)
     return bool(workflows) and workflows[0].get("status", {}).get("settled", False) is True
