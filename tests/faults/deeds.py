@@ -204,8 +204,47 @@ def resumed(play: Play, _: Workload) -> bool:
     return play.hand(delete(target)).ok
 
 
+# --- hands on what a source keeps ---------------------------------------------------------------
+
+
 def record_lost(play: Play, _: Workload) -> bool:
     return _all_deleted(play, RECORDS)
+
+
+def record_emptied(play: Play, _: Workload) -> bool:
+    """As it comes back from a backup that knows of no status."""
+    seen = _record(play)
+    if not seen or not reading.entries(seen):
+        return False
+    about = seen["metadata"]
+    target = Target(RECORDS, NAMESPACE, about["name"], "status")
+    meta = {"name": about["name"], "resourceVersion": about["resourceVersion"]}
+    body = {"apiVersion": RECORDS.api_version, "kind": RECORDS.kind, "metadata": meta}
+    return play.hand(update(target, {**body, "spec": seen["spec"], "status": {}})).ok
+
+
+def record_disowned(play: Play, _: Workload) -> bool:
+    seen = _record(play)
+    if not seen or reading.SOURCE not in seen["metadata"].get("labels", {}):
+        return False
+    target = Target(RECORDS, NAMESPACE, seen["metadata"]["name"])
+    return play.hand(patch(target, {"metadata": {"labels": {reading.SOURCE: None}}})).ok
+
+
+def head_lost(play: Play, _: Workload) -> bool:
+    name = f"reconciler-source-{play.settings.source_name}"
+    return play.hand(delete(Target(CONFIG_MAPS, NAMESPACE, name))).ok
+
+
+def head_says(**data: str) -> Deed:
+    def deed(play: Play, _: Workload) -> bool:
+        target = Target(CONFIG_MAPS, NAMESPACE, f"reconciler-source-{play.settings.source_name}")
+        seen = play.server.object(CONFIG_MAPS, NAMESPACE, target.name)
+        if seen is None or seen["data"] == {**seen["data"], **data}:
+            return False
+        return play.hand(patch(target, {"data": data})).ok
+
+    return deed
 
 
 def pushed(commit: str) -> Deed:
@@ -265,6 +304,11 @@ DEEDS: Mapping[str, Deed] = {
     "paused": paused,
     "unpaused": resumed,
     "record-lost": record_lost,
+    "record-emptied": record_emptied,
+    "record-disowned": record_disowned,
+    "head-lost": head_lost,
+    "head-spoilt": head_says(state="finished"),
+    "head-old": head_says(commit="c0", whole="c0", state="whole"),
     "push-c0": pushed("c0"),
     "push-c1": pushed("c1"),
     "push-c2": pushed("c2"),
@@ -281,6 +325,10 @@ def _workflow(play: Play) -> Json | None:
     """The one that people have their hands on: the last by name."""
     found: Sequence[Json] = play.server.objects(WORKFLOWS)
     return found[-1] if found else None
+
+
+def _record(play: Play) -> Json | None:
+    return next(iter(play.server.objects(RECORDS)), None)
 
 
 def _first(play: Play) -> Json | None:

@@ -7,7 +7,7 @@ server forgets: which attempts were ever made, and what people's hands have spoi
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from reconciler.kube.requests import CHILDREN, EVENTS, RECORDS, WORKFLOWS
+from reconciler.kube.requests import CHILDREN, EVENTS, RECORDS, WORKFLOWS, Request
 from tests.fakes.apiserver import MemoryApiServer
 from tests.fakes.memory.storage import Change
 from tests.faults import reading, rules
@@ -25,12 +25,14 @@ class Past:
 
     `forgiven`: attempts whose child somebody deleted (I1 admits that they are made again), or
     whose executor took back a result. `erased`: workflows whose status somebody wrote.
+    `unrecorded`: runs that hands have taken out of their record; I12 speaks of what it holds.
     """
 
     made: frozenset[Attempt] = field(default_factory=frozenset)
     ran: frozenset[tuple[str, str, str, str]] = field(default_factory=frozenset)
     forgiven: frozenset[Attempt] = field(default_factory=frozenset)
     erased: frozenset[str] = field(default_factory=frozenset)
+    unrecorded: frozenset[str] = field(default_factory=frozenset)
 
 
 class Monitor:
@@ -40,7 +42,25 @@ class Monitor:
         self.past = Past()
         self.actor: Process | None = None
         self._server = server
+        self._spoilt: dict[str, int] = {}  # records, how often hands were on them
+        self._known: dict[tuple[Process, str], int] = {}  # and when a run last looked
         server.observers.append(self._changed)
+
+    def back_to(self, past: Past) -> None:
+        """No run is on its way then."""
+        self.past = past
+        self._spoilt.clear()
+        self._known.clear()
+
+    def asked(self, actor: Process, request: Request) -> None:
+        """A run reads or writes records: from now on it knows what hands have done to them."""
+        if request.target.resource is RECORDS:
+            for name in [request.target.name] if request.target.name else self._spoilt:
+                self._known[actor, name] = self._spoilt.get(name, 0)
+
+    def _unaware(self, actor: Process, name: str) -> bool:
+        """Whether hands were on a record after this run had looked at it."""
+        return self._known.get((actor, name), 0) != self._spoilt.get(name, 0)
 
     def _changed(self, change: Change) -> None:
         if change.resource is EVENTS:
@@ -48,13 +68,26 @@ class Monitor:
         if self.actor is None:
             self._by_hand(change)
             return
-        _hold(rules.destroyed(change))
+        if rules.destroyed(change):
+            self._destroyed(self.actor, change)
+            return
         if change.resource is CHILDREN:
             self._child_by(self.actor, change)
         elif change.resource is WORKFLOWS:
             self._workflow_by(self.actor, change)
         else:
             _hold(rules.not_ours(self.actor, change))
+
+    def _destroyed(self, actor: Process, change: Change) -> None:
+        gone = change.before
+        assert gone is not None
+        if change.resource is not WORKFLOWS:
+            raise Violation(f"I8: {gone['metadata']['name']} is deleted by a run")
+        if reading.of_a_source(gone) and self._unaware(actor, reading.document(gone)):
+            return
+        beside = self._server.objects(WORKFLOWS)
+        others = [each for each in beside if each["metadata"]["uid"] != gone["metadata"]["uid"]]
+        _hold(rules.may_go(actor, gone, self._record_of(gone), [*others, gone]))
 
     # --- hands ------------------------------------------------------------------------------
 
@@ -72,6 +105,8 @@ class Monitor:
                 self._forgive(reading.attempt(before))
         if change.resource is WORKFLOWS and before and after:
             self._erased(before, after)
+        if change.resource is RECORDS:
+            self._unrecorded(before, after)
 
     def _disowned(self, before: Json, after: Json) -> bool:
         """Whether nothing but its name says any more whose it is: no uid of it is recorded."""
@@ -84,6 +119,21 @@ class Monitor:
         if reading.status(before) != reading.status(after):
             erased = self.past.erased | {after["metadata"]["uid"]}
             self.past = replace(self.past, erased=erased)
+
+    def _unrecorded(self, before: Json | None, after: Json | None) -> None:
+        """What a record no longer holds may run again, for all that anybody knows."""
+        about = (before or after or {})["metadata"]
+        self._spoilt[about["name"]] = self._spoilt.get(about["name"], 0) + 1
+        kept = {each.get("uid") for each in reading.entries(after)}
+        lost = {each["uid"] for each in reading.entries(before) if each.get("uid")} - kept
+        of_it = {
+            each["metadata"]["uid"]
+            for each in self._server.objects(WORKFLOWS)
+            if reading.of_a_source(each) and reading.document(each) == about["name"]
+        }
+        ran = frozenset(run for run in self.past.ran if run[3] not in lost)
+        unrecorded = self.past.unrecorded | lost | (of_it - kept)
+        self.past = replace(self.past, ran=ran, unrecorded=unrecorded)
 
     def _forgive(self, attempt: Attempt) -> None:
         self.past = replace(self.past, forgiven=self.past.forgiven | {attempt})
@@ -141,7 +191,7 @@ class Monitor:
         before, after = change.before, change.after
         assert after is not None
         if before is None or rules.without_status(before) != rules.without_status(after):
-            _hold(rules.applied(actor, before or after))
+            _hold(rules.applied(actor, before, after))
         if before is None or before.get("status") == after.get("status"):
             return
         uid = after["metadata"]["uid"]
@@ -150,7 +200,7 @@ class Monitor:
             _hold(self._reservations(actor, before, after))
         _hold(self._settled(before, after))
         if reading.of_a_source(after):
-            self._of_a_record(before, after)
+            self._of_a_record(actor, before, after)
 
     def _reservations(self, actor: Process, before: Json, after: Json) -> Iterator[str]:
         """Contract 4, Ready: each new one stands behind every gate, and the cap holds."""
@@ -218,16 +268,20 @@ class Monitor:
 
     # --- records ----------------------------------------------------------------------------
 
-    def _of_a_record(self, before: Json, after: Json) -> None:
+    def _of_a_record(self, actor: Process, before: Json, after: Json) -> None:
         """I12: what is planned stands in its record with this uid; one run a definition."""
         about, told = after["metadata"], reading.status(after)
         planned = not reading.status(before).get("phase") and not told.get("settled")
-        content = about["annotations"].get(reading.CONTENT, "")
-        record = self._server.object(RECORDS, about["namespace"], reading.document(after))
-        entry = reading.entry(record, content)
-        if planned and (entry.get("state"), entry.get("uid")) != ("created", about["uid"]):
+        content = reading.content(after)
+        entry = reading.entry(self._record_of(after), content)
+        unaware = self._unaware(actor, reading.document(after))
+        if (
+            planned
+            and not unaware
+            and (entry.get("state"), entry.get("uid")) != ("created", about["uid"])
+        ):
             raise Violation(f"I12: {about['name']} is planned, and its record holds {entry}")
-        if reading.started(before) or not reading.started(after):
+        if reading.started(before) or not reading.started(after) or unaware:
             return
         run = (about["namespace"], reading.document(after), content, about["uid"])
         if any(ran[:3] == run[:3] and ran != run for ran in self.past.ran):
@@ -244,6 +298,7 @@ class Monitor:
                 and reading.document(other) == reading.document(workflow)
                 and reading.started(other)
                 and not reading.status(other).get("settled")
+                and other["metadata"]["uid"] not in self.past.unrecorded
             ):
                 yield f"I12: {workflow['metadata']['name']} starts beside its older run"
 
@@ -251,6 +306,10 @@ class Monitor:
 
     def _children(self) -> tuple[Json, ...]:
         return self._server.objects(CHILDREN)
+
+    def _record_of(self, workflow: Json) -> Json | None:
+        namespace = workflow["metadata"]["namespace"]
+        return self._server.object(RECORDS, namespace, reading.document(workflow))
 
     def _workflow_of(self, attempt: Attempt) -> Json | None:
         return next(

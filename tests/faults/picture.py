@@ -7,7 +7,7 @@ with one key have the same future.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ Picture = dict[str, Any]
 
 _KINDS = (WORKFLOWS, CHILDREN, RECORDS, CONFIG_MAPS, LEASES)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_CHILD = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?-[0-9a-f]{10}\b")
+_ATTEMPTS = 6  # of a step, the most
 _VERSIONS = frozenset(("resourceVersion", "managedFields", "generation", "observedGeneration"))
 _TRACES = frozenset((
     "healedAt", "checked", "kubernaut.ai/fence", "example.com/touched", "example.com/count",
@@ -36,6 +38,8 @@ def picture(play: Play) -> Picture:
     """By kind and name; what only tells that something went wrong on the way is left out."""
     dropped = _VERSIONS | _TRACES | _TIMES
     found = _objects(play, dropped, lambda _: "T")
+    for name in [name for name in found if name.endswith(" of nobody")]:
+        del found[name]  # the garbage collector's
     for each in found.values():
         if each["kind"] == CHILDREN.kind and reading.terminal(each):
             each["spec"].pop("cancelRequested", None)  # nobody acts on it any more
@@ -60,6 +64,7 @@ def key(play: Play) -> str:
         _objects(play, _VERSIONS, ago),
         sorted(past.forgiven),
         sorted(past.erased),
+        sorted(past.unrecorded),
         play.repository.head if play.repository else "",
     )
     return json.dumps(told)
@@ -98,11 +103,15 @@ def besides(whole: Picture, workflow: str) -> Picture:
 def _objects(
     play: Play, dropped: frozenset[str], instant: Callable[[re.Match[str]], str]
 ) -> Picture:
+    workflows, children = play.server.objects(WORKFLOWS), play.server.objects(CHILDREN)
     names = {
         each["metadata"]["uid"]: f"uid of {each['metadata']['name']}"
-        for kind in (WORKFLOWS, CHILDREN)
-        for each in play.server.objects(kind)
+        for each in (*workflows, *children)
     }
+    attempts = dict(_attempts(workflows, children))
+
+    def called(match: re.Match[str]) -> str:
+        return attempts.get(match[0], match[0])
 
     def told(value: Any, of: str = "") -> Any:  # noqa: ANN401  # any JSON
         if isinstance(value, dict):
@@ -110,11 +119,27 @@ def _objects(
         if isinstance(value, list):
             return [told(inner) for inner in value]
         if of in ("uid", "executionUID"):
-            return names.get(value, "a uid that is gone")
-        return _INSTANT.sub(instant, value) if isinstance(value, str) else value
+            return _CHILD.sub(called, names.get(value, "a uid that is gone"))
+        if isinstance(value, str):
+            return _CHILD.sub(called, _INSTANT.sub(instant, value))
+        return value
 
     return {
-        f"{kind.kind}/{each['metadata']['name']}": told(each)
+        f"{kind.kind}/{told(each['metadata']['name'])}": told(each)
         for kind in _KINDS
         for each in play.server.objects(kind)
     }
+
+
+def _attempts(workflows: Sequence[Json], children: Sequence[Json]) -> Iterator[tuple[str, str]]:
+    """What the names of children stand for: in each there is a uid."""
+    for workflow in workflows:
+        about = workflow["metadata"]
+        for step in reading.reserved(workflow):
+            for number in range(_ATTEMPTS):
+                name = reading.name_of(about["name"], (about["uid"], step, number))
+                yield name, f"{about['name']}-{step}/{number}"
+    for child in children:
+        owner = child["spec"]["workflowExecutionRef"]
+        if owner["uid"] not in {each["metadata"]["uid"] for each in workflows}:
+            yield child["metadata"]["name"], f"{child['metadata']['name']} of nobody"

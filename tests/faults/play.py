@@ -105,7 +105,7 @@ class Play:
         self.server.restore(moment.stored)
         self.before = deque(moment.before, maxlen=_REMEMBERED)
         self.time.passed = moment.passed
-        self.monitor.past = moment.past
+        self.monitor.back_to(moment.past)
         self.repository = moment.repository
         self.sticky.clear()
 
@@ -141,6 +141,7 @@ class Play:
     def act_as(self, process: Process, request: Request) -> Response:
         """The server's answer to a run, whatever the run waits for."""
         self.monitor.actor = process
+        self.monitor.asked(process, request)
         try:
             response = self.server.handle(self.paged(request))
         finally:

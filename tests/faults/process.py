@@ -7,6 +7,7 @@ and where the run dies. A run that was killed sends nothing more, not even from 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from greenlet import greenlet
 
@@ -56,6 +57,7 @@ class Process:
         self.pending: Request | None = None
         self.timeout = 0.0  # of the pending call, in seconds
         self.slept = False  # it was stopped for a time, which is nothing it can help
+        self.read: Snapshot | None = None  # the commit that it goes by
         self._clock = clock
         self._repository = repository
         self._dead = False
@@ -77,6 +79,10 @@ class Process:
         if self.pending is not None:
             self._inside.throw(Killed())
         self.pending = None
+
+    @property
+    def now(self) -> datetime:
+        return self._clock.now()
 
     @property
     def killed(self) -> bool:
@@ -106,7 +112,8 @@ class Process:
     def fetch(self, commit: str) -> Snapshot:
         """A commit never changes, so nothing can come between."""
         assert self._repository is not None
-        return self._repository().commits[commit]
+        self.read = self._repository().commits[commit]
+        return self.read
 
     def verify(self, commit: str) -> None:
         """Nobody signs here."""

@@ -7,6 +7,7 @@ the same way.
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 Json = dict[str, Any]
@@ -52,6 +53,7 @@ def asked_to_stop(child: Json) -> bool:
     return bool(child["spec"].get("cancelRequested"))
 
 
+@lru_cache(maxsize=4096)
 def name_of(workflow: str, attempt: Attempt) -> str:
     """`W-S-H` of contract 3."""
     uid, step, number = attempt
@@ -143,7 +145,30 @@ def document(workflow: Json) -> str:
     return str(about.get("annotations", {}).get(DEFINITION) or about["name"])
 
 
+def entries(record: Mapping[str, Any] | None) -> list[Json]:
+    """What a record holds, newest first."""
+    return list(record.get("status", {}).get("contents", ())) if record else []
+
+
 def entry(record: Mapping[str, Any] | None, content: str) -> Json:
     """What a record holds of a content; empty when nothing."""
-    contents = record.get("status", {}).get("contents", ()) if record else ()
-    return next((each for each in contents if each["content"] == content), {})
+    return next((each for each in entries(record) if each["content"] == content), {})
+
+
+def content(workflow: Json) -> str:
+    return str(workflow["metadata"].get("annotations", {}).get(CONTENT, ""))
+
+
+# --- git --------------------------------------------------------------------------------------
+
+
+def stated(text: str, name: str) -> str:
+    """The document of that name in the files of a commit; empty when there is none."""
+    documents = text.split("---\n")
+    return next((each for each in documents if f"\n  name: {name}\n" in each), "")
+
+
+def policy(document: str, key: str) -> str:
+    """A word of its spec that stands on one line, as `history` or `concurrency`."""
+    found = re.search(rf"\b{key}: (\w+)", document)
+    return found[1] if found else ""

@@ -43,6 +43,30 @@ def execution(name: str, more: str, version: str = "1") -> str:
     return _FORM.format(kind="WorkflowExecution", name=name, version=version, more=more)
 
 
+_SHORT = """\
+apiVersion: workflowexecution.kubernaut.ai/v1alpha1
+kind: WorkflowDefinition
+metadata:
+  name: {name}
+  annotations: {{{annotations}}}
+spec:
+  {more}
+  workflowDefinition:
+    version: "{version}"
+    steps: [{{name: a, action: Notify, parameters: {{custom: {{}}}}}}]
+"""
+
+
+def short(name: str, version: str = "1", more: str = "", annotations: str = "") -> str:
+    """A WorkflowDefinition of one step: for stories of runs, not of steps."""
+    return _SHORT.format(name=name, version=version, more=more, annotations=annotations)
+
+
+def several(*documents: str) -> str:
+    """One file of them."""
+    return "---\n".join(documents)
+
+
 def repository(**commits: str) -> Repository:
     """Commits by name, the ref at the first."""
     return Repository(next(iter(commits)), {name: _commit(name, commits[name]) for name in commits})

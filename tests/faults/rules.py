@@ -12,18 +12,74 @@ from tests.faults import reading
 from tests.faults.process import Process
 from tests.faults.reading import Json
 
+_KEPT = 3  # settled runs of older contents, where the document says nothing
+
 _OF_A_VERSION = ("resourceVersion", "managedFields", "generation")
 
 
-def destroyed(change: Change) -> Iterator[str]:
-    """I8: nothing of ours deletes anything yet."""
+def destroyed(change: Change) -> bool:
+    """Whether this change is a deletion, or the first word of one."""
     before, after = change.before, change.after
-    if after is None or (
+    return after is None or (
         "deletionTimestamp" in after["metadata"]
         and before is not None
         and "deletionTimestamp" not in before["metadata"]
-    ):
-        yield f"I8: {(before or {})['metadata']['name']} is deleted by a run"
+    )
+
+
+def may_go(
+    actor: Process, gone: Json, record: Json | None, beside: Iterable[Json]
+) -> Iterator[str]:
+    """I8: a run of this source that is over and has its result, or that never began; by a rule.
+
+    `beside` are all workflows that there are.
+    """
+    name = gone["metadata"]["name"]
+    if not of_source(actor, gone) or not actor.settings.source_url or actor.read is None:
+        yield f"I8: {name} is deleted by a run"
+        return
+    entry = reading.entry(record, reading.content(gone))
+    # Intended: another run wants it again and has yet to pass the fence.
+    never = entry.get("state") in ("dropped", "intended") and not reading.started(gone)
+    over = reading.status(gone).get("settled") and (entry.get("phase") or not entry)
+    if not (never or over):
+        yield f"I8: {name} is deleted, and its record holds {entry}"
+    if not (never or _by_a_rule(actor, gone, beside)):
+        yield f"I8: {name} is deleted, and neither prune, history nor its time asks for it"
+
+
+def _by_a_rule(actor: Process, gone: Json, beside: Iterable[Json]) -> bool:
+    assert actor.read is not None
+    name = reading.document(gone)
+    text = "".join(each.data.decode() for each in actor.read.files)
+    document = reading.stated(text, name)
+    ended, ttl = (
+        reading.status(gone)["executionEndTime"],
+        gone["spec"].get("ttlSecondsAfterSettled"),
+    )
+    passed = actor.now - datetime.fromisoformat(ended)
+    if ttl is not None and passed >= timedelta(seconds=ttl):
+        return True
+    if not document:
+        return actor.settings.prune
+    older = [
+        each
+        for each in beside
+        if reading.of_a_source(each)
+        and reading.document(each) == name
+        and reading.status(each).get("settled")
+        and not _states(document, each)
+    ]
+    return not _states(document, gone) and len(older) > int(
+        reading.policy(document, "history") or _KEPT
+    )
+
+
+def _states(document: str, workflow: Json) -> bool:
+    """Whether the run is one of what the document says."""
+    version = workflow["spec"]["workflowDefinition"]["version"]
+    rerun = workflow["metadata"]["annotations"].get("kubernaut.ai/rerun", "")
+    return f'version: "{version}"' in document and reading.policy(document, "rerun") == rerun
 
 
 def not_ours(actor: Process, change: Change) -> Iterator[str]:
@@ -40,11 +96,30 @@ def not_ours(actor: Process, change: Change) -> Iterator[str]:
         yield f"I5: {change.resource.kind} {name} is changed"
 
 
-def applied(actor: Process, seen: Json) -> Iterator[str]:
-    """I5: beside its status a workflow is changed by the apply of its own source alone."""
-    pending = actor.pending
-    if pending is None or pending.verb is not Verb.APPLY or not of_source(actor, seen):
+def applied(actor: Process, before: Json | None, after: Json) -> Iterator[str]:
+    """I5: beside its status a workflow is changed by the apply of its own source alone.
+
+    And by Replace, which asks an older run to end.
+    """
+    pending, seen = actor.pending, before or after
+    asked = pending is not None and pending.verb is Verb.PATCH and _makes_way(actor, before, after)
+    applies = pending is not None and pending.verb is Verb.APPLY
+    if not (applies or asked) or not of_source(actor, seen):
         yield f"I5: {seen['metadata']['name']} is changed beside its status"
+
+
+def _makes_way(actor: Process, before: Json | None, after: Json) -> bool:
+    """The one field, of a run of what git no longer says, and git says Replace."""
+    if before is None or actor.read is None:
+        return False
+    asked = {"metadata": before["metadata"], "spec": {**before["spec"], "cancel": True}}
+    text = "".join(each.data.decode() for each in actor.read.files)
+    document = reading.stated(text, reading.document(before))
+    return (
+        without_status(asked) == without_status(after)
+        and reading.policy(document, "concurrency") == "Replace"
+        and not _states(document, before)
+    )
 
 
 def of_source(actor: Process, seen: Json) -> bool:

@@ -7,7 +7,7 @@ could start waits, and what is over has settled.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler.kube.requests import CHILDREN, CONFIG_MAPS, WORKFLOWS
+from reconciler.kube.requests import CHILDREN, CONFIG_MAPS, RECORDS, WORKFLOWS
 from tests.faults import reading
 from tests.faults.play import NAMESPACE, Play
 from tests.faults.reading import Json
@@ -17,7 +17,7 @@ def unsound(play: Play) -> Iterator[str]:
     """Everything that is wrong, for people."""
     paused = play.server.object(CONFIG_MAPS, NAMESPACE, "reconciler-paused") is not None
     for workflow in play.server.objects(WORKFLOWS):
-        if _held_back(workflow, paused=paused):
+        if _held_back(workflow, paused=paused) or _unruled(play, workflow):
             continue
         seen = _seen(play, workflow)
         looks = (_results, _counts, _end, _verdict, *(() if paused else (_starts,)))
@@ -85,6 +85,17 @@ def _held_back(workflow: Json, *, paused: bool) -> bool:
     planned = reading.status(workflow).get("phase")
     deleting = "deletionTimestamp" in workflow["metadata"]
     return not planned and (reading.of_a_source(workflow) or deleting or paused)
+
+
+def _unruled(play: Play, workflow: Json) -> bool:
+    """Of a source and not started, and hands were on its record: nobody can say whether it may."""
+    if not reading.of_a_source(workflow) or reading.started(workflow):
+        return False
+    about = workflow["metadata"]
+    record = play.server.object(RECORDS, NAMESPACE, reading.document(workflow))
+    ruled = reading.entry(record, reading.content(workflow)).get("uid") == about["uid"]
+    labels = (record or {}).get("metadata", {}).get("labels", {})
+    return not ruled or labels.get(reading.SOURCE) != about["labels"][reading.SOURCE]
 
 
 def _results(seen: _Seen) -> Iterator[str]:

@@ -37,6 +37,12 @@ HANDS = (
     "status-lost", "lease-left", "paused", "unpaused", "push-c0", "push-c1", "push-c2",
     "31s", "3m", "2h",
 )  # fmt: skip
+# Of a source: what is done to its runs, to what it keeps, and to git.
+SOURCE_HANDS = (
+    "finish", "fails", "deleted", "made-again", "status-lost", "cancelled", "suspended", "paused",
+    "unpaused", "push-c0", "push-c1", "push-c2", "2h", "record-lost", "record-emptied",
+    "record-disowned", "head-lost", "head-spoilt", "head-old",
+)  # fmt: skip
 
 
 # --- one fault, two faults ----------------------------------------------------------------------

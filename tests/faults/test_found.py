@@ -15,6 +15,15 @@ _FOUND = [
         read("chain 0*2 0.4:to-B 0.9:422"),
         id="a-refusal-is-not-final-while-an-earlier-pass-may-still-create",
     ),
+    pytest.param(
+        read("pruned 0.9:500-always"),
+        id="a-document-that-is-never-answered-keeps-no-other-from-its-run",
+    ),
+    pytest.param(read("queued 1.0:record-disowned"), id="a-record-of-nobody-is-written-no-result"),
+    pytest.param(
+        read("withdrawn 3.8:record-disowned"),
+        id="nor-one-that-was-taken-away-between-read-and-write",
+    ),
 ]
 
 

@@ -8,9 +8,11 @@ import pytest
 from reconciler.kube.requests import (
     CHILDREN,
     CONFIG_MAPS,
+    RECORDS,
     WORKFLOWS,
     Request,
     Target,
+    Verb,
     create,
     delete,
     patch,
@@ -21,7 +23,7 @@ from tests.faults.invariants import Violation
 from tests.faults.play import NAMESPACE
 from tests.faults.process import Process
 from tests.faults.scenario import Scenario
-from tests.faults.workloads import CHAIN
+from tests.faults.workloads import CHAIN, HISTORY, QUEUED
 
 Wrong = Callable[[Scenario], Request]
 
@@ -126,6 +128,65 @@ def test_a_result_that_is_final_may_not_change() -> None:
     run = scenario.play.start("B")
     with pytest.raises(Violation, match=r"^I4: a was Completed and becomes Failed"):
         scenario.play.act_as(run, change(scenario))
+    run.kill()
+
+
+# --- of a source ------------------------------------------------------------------------------
+
+
+def a_look(scenario: Scenario) -> Process:
+    """A run that has read git and is about to fence."""
+    scenario.passes(3601)
+    return scenario.begin("B", Verb.UPDATE, CONFIG_MAPS)
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param(["push-c1"], "its record holds", id="one-at-work"),
+        pytest.param(
+            ["finish", "run"], "neither prune, history nor its time", id="the-current-one"
+        ),
+    ],
+)
+def test_a_run_that_deletes_what_no_rule_asks_for_is_told(before: list[str], told: str) -> None:
+    """I8: prune, history and TTL, and only what is over and has its result."""
+    scenario = Scenario(HISTORY)
+    scenario.run()
+    for each in before:
+        if each == "run":
+            scenario.run()
+        else:
+            scenario.does(each)
+    run = a_look(scenario)
+    gone = delete(Target(WORKFLOWS, NAMESPACE, scenario.workflow["metadata"]["name"]))
+    with pytest.raises(Violation, match=f"^I8: .*{told}"):
+        scenario.play.act_as(run, gone)
+    run.kill()
+
+
+def test_a_run_that_asks_another_to_end_where_git_does_not_say_replace_is_told() -> None:
+    """I5: Queue waits."""
+    scenario = Scenario(QUEUED)
+    scenario.run()
+    scenario.does("push-c1")
+    run = a_look(scenario)
+    target = Target(WORKFLOWS, NAMESPACE, scenario.workflow["metadata"]["name"])
+    with pytest.raises(Violation, match=r"^I5: .* is changed beside its status"):
+        scenario.play.act_as(run, patch(target, {"spec": {"cancel": True}}))
+    run.kill()
+
+
+def test_a_run_that_starts_what_its_record_does_not_hold_is_told() -> None:
+    """I12: while hands were not on the record since it looked."""
+    scenario = Scenario(QUEUED)
+    run = scenario.begin("B", Verb.UPDATE, RECORDS)
+    seen = scenario.workflow
+    about = {key: seen["metadata"][key] for key in ("name", "resourceVersion")}
+    body = {"apiVersion": seen["apiVersion"], "kind": seen["kind"], "metadata": about}
+    target = Target(WORKFLOWS, NAMESPACE, about["name"], "status")
+    with pytest.raises(Violation, match=r"^I12: .* is planned, and its record holds"):
+        scenario.play.act_as(run, update(target, {**body, "status": {"phase": "Pending"}}))
     run.kill()
 
 

@@ -12,7 +12,7 @@ def _claims(*spaces: str) -> list[object]:
 @pytest.mark.parametrize("part", _claims("two-runs", "three-runs"))
 def test_runs_that_overlap_break_nothing(part: Part) -> None:
     """Contract 1: every order of their calls with few switches, an executor in between."""
-    assert part.carried_out().tally.schedules >= 70
+    assert part.carried_out().tally.schedules >= 40
 
 
 @pytest.mark.parametrize("part", _claims("two-runs-and-a-fault"))

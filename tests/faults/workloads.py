@@ -14,7 +14,14 @@ from tests.faults.executor import NEVER, STUBBORN, Executor
 from tests.faults.play import NAMESPACE, SETTINGS, Play
 from tests.faults.process import Repository
 from tests.faults.reading import Json
-from tests.faults.repository import SOURCE_SETTINGS, document, execution, repository
+from tests.faults.repository import (
+    SOURCE_SETTINGS,
+    document,
+    execution,
+    repository,
+    several,
+    short,
+)
 
 Act = Callable[[Play, "Workload"], None]
 Scenes = tuple[tuple[Act, ...], ...]
@@ -24,7 +31,8 @@ Scenes = tuple[tuple[Act, ...], ...]
 class Workload:
     """`ends`: how attempts end, see `Executor`. `page`: objects a page of every list.
 
-    `confluent`: the end does not depend on when who acted, so that it can be compared.
+    `confluent`: the end does not depend on when who acted, so that it can be compared. `hourly`:
+    what it is about is due once an hour, so that after two clean runs it is not owed.
     """
 
     name: str
@@ -35,6 +43,7 @@ class Workload:
     page: int = 0
     repository: Repository | None = None
     confluent: bool = True
+    hourly: bool = False
 
     def play(self) -> Play:
         """A new play, its workflows made and no run begun."""
@@ -99,6 +108,29 @@ def delete_children(play: Play, _: Workload) -> None:
     """What the message advises against a child that does not stop."""
     for child in play.server.objects(CHILDREN):
         play.hand(delete(Target(CHILDREN, NAMESPACE, child["metadata"]["name"])))
+
+
+def delete_runs(play: Play, _: Workload) -> None:
+    """With kubectl, whatever runs there are; their children after them."""
+    for workflow in play.server.objects(WORKFLOWS):
+        play.hand(delete(Target(WORKFLOWS, NAMESPACE, workflow["metadata"]["name"])))
+    play.server.collect_garbage()
+
+
+def restore_runs(play: Play, workload: Workload) -> None:
+    """From a backup, which knows of no status: the same names, other uids."""
+    stored = play.server.objects(WORKFLOWS)
+    delete_runs(play, workload)
+    for workflow in stored:
+        about = workflow["metadata"]
+        body = {
+            "apiVersion": WORKFLOWS.api_version,
+            "kind": WORKFLOWS.kind,
+            "metadata": {key: about[key] for key in ("name", "labels", "annotations")},
+            "spec": workflow["spec"],
+        }
+        answer = play.hand(create(WORKFLOWS, NAMESPACE, body))
+        assert answer.ok, answer.body
 
 
 def push(commit: str) -> Act:
@@ -242,11 +274,99 @@ STEERED = Workload(
     ),
 )
 
+
+# --- records and head: what a change, a revert and a deletion do ---------------------------------
+
+
+def sourced(name: str, scenes: Scenes, **told: object) -> Workload:
+    """Commits by name, and settings."""
+    commits = {key: str(told.pop(key)) for key in ("c0", "c1", "c2") if key in told}
+    return Workload(
+        name,
+        scenes,
+        settings=replace(SOURCE_SETTINGS, **told),  # type: ignore[arg-type]  # of its own fields
+        repository=repository(**commits),
+    )
+
+
+_REPLACE = "runPolicy: {concurrency: Replace}"
+_NO_HISTORY = "runPolicy: {history: 0}"
+_EXPIRES = "ttlSecondsAfterSettled: 60"
+_HELD = short("d", more="suspend: true")
+_KEPT = short("k")
+
+QUEUED = sourced(
+    "queued",
+    ((), (push("c1"),), (push("c2"), finish), (), (finish,)),
+    c0=short("d", "1"), c1=short("d", "2"), c2=short("d", "3"),
+)  # fmt: skip
+REPLACED = sourced(
+    "replaced",
+    ((), (begin,), (push("c1"),), (finish,), (), (finish,)),
+    c0=short("d", "1", _REPLACE), c1=short("d", "2", _REPLACE), c2=short("d", "1", _REPLACE),
+)  # fmt: skip
+HISTORY = sourced(
+    "history",
+    ((), (finish,), (wait(1), push("c1")), (finish,), ()),
+    c0=short("d", "1", _NO_HISTORY), c1=short("d", "2", _NO_HISTORY),
+)  # fmt: skip
+EXPIRING = sourced(
+    "expiring", ((), (finish,), (wait(3601),), (push("c1"),)), c0=short("d", "1", _EXPIRES),
+    c1=several(short("d", "1", _EXPIRES), short("e")),
+)  # fmt: skip
+PRUNED = sourced(
+    "pruned",
+    ((), (finish,), (wait(1), push("c1")), (push("c2"),), (finish,)),
+    prune=True,
+    c0=several(short("d"), _KEPT), c1=_KEPT, c2=several(short("d", "2"), _KEPT),
+)  # fmt: skip
+WITHDRAWN = sourced(
+    "withdrawn",
+    ((), (push("c1"),), (push("c2"),), (finish,), ()),
+    prune=True,
+    c0=several(_HELD, _KEPT), c1=_KEPT, c2=several(short("d"), _KEPT),
+)  # fmt: skip
+RECORDED = sourced(
+    "recorded",
+    ((), (push("c1"),), (finish,), ()),
+    first_run="record",
+    c0=several(short("d"), _KEPT), c1=several(short("d", "2"), _KEPT),
+)  # fmt: skip
+REVERTED = sourced(
+    "reverted",
+    ((), (finish,), (push("c1"),), (finish,), (push("c0"),)),
+    c0=short("d", "1"), c1=short("d", "2"),
+)  # fmt: skip
+FORGOTTEN = sourced(
+    "forgotten",
+    ((), (delete_runs,), (push("c1"),), (finish,), ()),
+    c0=short("d", "1"), c1=short("d", "2"),
+)  # fmt: skip
+RERUN = sourced(
+    "rerun",
+    ((), (finish,), (push("c1"),), (finish,), ()),
+    c0=short("d"), c1=short("d", annotations="kubernaut.ai/rerun: again"),
+)  # fmt: skip
+RESTORED = sourced(
+    "restored",
+    ((), (finish,), (restore_runs,), (push("c1"),), (finish,)),
+    c0=short("d", "1"), c1=short("d", "2"),
+)  # fmt: skip
+
+# When who acted decides which run is cancelled, dropped or deleted, and what counts as run.
+QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED = (
+    replace(each, confluent=False)
+    for each in (QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED)
+)
+# A run that could not be looked at before it is deleted waits for the next look.
+HISTORY, EXPIRING, PRUNED = (replace(each, hourly=True) for each in (HISTORY, EXPIRING, PRUNED))
+
 WORKLOADS: Mapping[str, Workload] = {
     each.name: each
     for each in (
         CHAIN, DIAMOND, FAN_1, FAN_2, FAN_5, PAIR, RETRY, RETRIES, CONTINUE, FAIL_FAST, CANCEL,
         APPROVAL, SUSPEND, TIMEOUT, STUBBORN_CHILD, WORKFLOW_TIMEOUT, PAGED, LEASED, SOURCE,
-        STEERED,
+        STEERED, QUEUED, REPLACED, HISTORY, EXPIRING, PRUNED, WITHDRAWN, RECORDED, REVERTED,
+        FORGOTTEN, RERUN, RESTORED,
     )
 }  # fmt: skip
