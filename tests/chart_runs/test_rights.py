@@ -177,6 +177,7 @@ def _dry(shop: Released, repository: Repository) -> None:
     [
         pytest.param({"source": {"name": "shop"}}, _with_a_source, id="a-source"),
         pytest.param({}, _without_a_source, id="no-source"),
+        pytest.param({"lease": {"enabled": False}}, _without_a_source, id="no-lease"),
         pytest.param({"source": {"name": "shop"}, "dryRun": True}, _dry, id="a-dry-run"),
         pytest.param(
             {"source": {"name": "shop"}, "scope": {"allNamespaces": True}},
