@@ -17,9 +17,11 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements/build.txt requirements/runtime.txt requirements/
+# Left out: the client's asynchronous twin, which nothing here imports and which is as large as it.
 RUN python -m venv /opt/reconciler \
     && /opt/reconciler/bin/pip install --require-hashes --only-binary :all: \
-    -r requirements/build.txt -r requirements/runtime.txt
+    -r requirements/build.txt -r requirements/runtime.txt \
+    && rm -r /opt/reconciler/lib/python3.*/site-packages/kubernetes/aio
 COPY pyproject.toml README.md LICENSE ./
 COPY reconciler reconciler
 # Byte code that asks no source file for its age: the root file system is read-only, and compiling
