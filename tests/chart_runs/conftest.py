@@ -4,7 +4,7 @@ Its own, because these tests install CRDs as a release of the chart does, and de
 because KWOK, which plays the nodes, has to leave the end of every Job's pod to the kubelet.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,13 @@ from tests.apiserver.pushgateways import program, serving
 from tests.chart_runs.dockerfile import Image, image
 from tests.chart_runs.helm import helm
 from tests.chart_runs.kubelet import Kubelet
-from tests.chart_runs.releases import Release
+from tests.chart_runs.releases import Release, Releases
 from tests.chart_runs.world import World
 from tests.controlplane import Api, ControlPlane, fresh
 from tests.gitservers import Authority, HttpServer
 
 _COMPLETES = "/apis/kwok.x-k8s.io/v1alpha1/stages/pod-complete"  # of Jobs, as soon as they run
 _SECURED = {"pod-security.kubernetes.io/enforce": "restricted"}
-
-# How a test gets a release: the Helm, and nothing is installed yet.
-Releases = Callable[[str], Release]
 
 
 @pytest.fixture(scope="package")

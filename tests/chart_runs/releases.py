@@ -2,6 +2,7 @@
 
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.apiserver.objects import Body
@@ -118,6 +119,10 @@ class Release:
         for name in self.kinds():
             self.api.delete(f"{_CRDS}/{name}")
         eventually(lambda: not self.kinds(), "the CRDs do not go", _PATIENCE)
+
+
+# How a test gets one: by the Helm; nothing is installed yet.
+Releases = Callable[[str], Release]
 
 
 def path_of(document: Body) -> str:

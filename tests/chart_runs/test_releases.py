@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.chart_runs.conftest import Releases
+from tests.chart_runs.releases import Releases
 from tests.controlplane import eventually
 
 pytestmark = pytest.mark.apiserver

@@ -22,8 +22,7 @@ from tests.apiserver.identities import kubeconfig
 from tests.apiserver.objects import Body
 from tests.apiserver.repository import Repository, document
 from tests.apiserver.runs import RECONCILER, Shop, steps
-from tests.chart_runs.conftest import Releases
-from tests.chart_runs.releases import Release
+from tests.chart_runs.releases import Release, Releases
 from tests.controlplane import ROOT, Api, Audit
 
 pytestmark = pytest.mark.apiserver

@@ -1,13 +1,13 @@
 """What stands around a release: a git server, a Pushgateway, and what the values name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.apiserver.objects import Body
 from tests.apiserver.pushgateways import scraped
 from tests.apiserver.runs import Shop
-from tests.chart_runs.releases import Release
+from tests.chart_runs.releases import Releases
 from tests.controlplane import Api
 from tests.gitservers import Authority, HttpServer, Repository, SshServer
 
@@ -20,7 +20,7 @@ class World:
 
     api: Api
     namespace: str
-    releases: Callable[[str], Release]
+    releases: Releases
     https: HttpServer
     authority: Authority
     pushgateway: str
