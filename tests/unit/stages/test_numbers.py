@@ -54,7 +54,7 @@ def full(scene: Scene) -> Scene:
 
 
 def test_a_thousand_new_documents_cost_two_writes_each_and_two_of_the_head(scene: Scene) -> None:
-    """Issue numbers: record and run; then one a run for its uid, and one for its result."""
+    """Contract 5: record and run; then one a run for its uid, and one for its result."""
     commit(scene)
     scene.run().source()
     assert told(scene) == {
