@@ -7,6 +7,7 @@ import re
 
 from reconciler import commandline as read
 from reconciler.commandline import Command, Flag, Group, Kind
+from reconciler.core.shards import Shard
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _NO_SOURCE = "none"  # the word for it in the grouping key of the gauges
@@ -47,6 +48,13 @@ def _selector(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_./!=(),\- ]+", value):
         raise ValueError(f"a label selector, as in team=shop,tier!=test, not {value!r}")
     return value
+
+
+def _shard(value: str) -> Shard:
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", value)
+    if not found or not int(found[1]) < int(found[2]):
+        raise ValueError(f"a shard as in 2/5, counted from 0: 0/5 to 4/5, not {value!r}")
+    return Shard(int(found[1]), int(found[2]))
 
 
 def _pushgateway_url(value: str) -> str:
@@ -238,6 +246,23 @@ _RUN = Group(
             read.whole(1, 100),
             default=5,
             metavar="N",
+        ),
+        Flag(
+            "max-active-steps",
+            "most steps of all workflows together that a run starts beside those at work",
+            read.whole(0, 100_000),
+            default=0,
+            metavar="N",
+            shown="0: as many as each workflow may have",
+        ),
+        Flag(
+            "shard",
+            "look at one part of the workflows, as in 2/5: the third of five runs, counted from 0;"
+            " the first reads the source",
+            _shard,
+            default=Shard(),
+            metavar="I/N",
+            shown="0/1: all of them",
         ),
         Flag(
             "deadline",

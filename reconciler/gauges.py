@@ -87,6 +87,11 @@ def _workflows(outcome: Outcome) -> Iterator[Gauge]:
         "Age of the oldest workflow that is not settled.",
         work.oldest_unsettled,
     )
+    yield _one(
+        "workflows_not_reached",
+        "Workflows that the last run had no time for; they come first in the next.",
+        work.not_reached,
+    )
     if work.last_failure is not None:
         yield _one(
             "workflow_last_failure_timestamp_seconds",

@@ -15,9 +15,11 @@ from reconciler.core.facts import Children, Facts
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.outcome import Stage
 from reconciler.core.plan import plan
+from reconciler.core.ready import slots_held
 from reconciler.core.status import already_ran, refused
 from reconciler.core.tally import Handled
 from reconciler.errors import ClusterError, Conflict, DeadlinePassed, ReconcilerError
+from reconciler.room import Room
 from reconciler.seams import World
 from reconciler.settings import Settings
 from reconciler.stages import records
@@ -38,6 +40,7 @@ class Pass:
     `admits`: what the source has intended may begin. Not in a pass that was overtaken at the fence:
     what it intended may be about to be deleted by another run. Nor what is `unanswered`, which
     something of this pass may still reach.
+    `room` is what its workflows may still start together, None for all that finds a slot.
     """
 
     world: World
@@ -47,12 +50,26 @@ class Pass:
     paused: bool
     admits: bool = True
     unanswered: frozenset[tuple[str, str]] = frozenset()
+    room: Room | None = None
 
 
 def handle(this: Pass, seen: Seen) -> Handled:
     """One workflow, as it was left; raises nothing."""
     workflow = seen.workflow
     return _alone(lambda: _reconcile(this, seen), Handled(workflow, workflow.status))
+
+
+def room(this: Pass) -> Room | None:
+    """What --max-active-steps leaves to this pass; the shards divide what is left to all."""
+    most = this.settings.max_active_steps
+    if most is None:
+        return None
+    active = this.observed.elsewhere
+    for seen in this.observed.seen:
+        facts = _facts(this, seen.workflow, Children.of(seen.workflow, seen.listed))
+        results = {result.step_name: result for result in seen.workflow.status.step_results}
+        active += slots_held(facts, results)
+    return Room(this.settings.shard.share(max(0, most - active)))
 
 
 def _alone(act: Callable[[], Handled], done: Handled) -> Handled:
@@ -99,6 +116,8 @@ def _reconcile(this: Pass, seen: Seen) -> Handled:
         if decision.status.settled:  # the last look at it: nothing may still be on its way out
             facts = _facts(this, workflow, look_up(world.cluster, seen, settling=True))
             decision = decide(facts)
+        if this.room is not None and decision.starts:
+            decision = decide(replace(facts, room=this.room.take(decision.starts)))
     handled = Handled(workflow, decision.status, limit=facts.limit, waiting=decision.waiting)
     if this.settings.dry_run or decision.idle:
         _tell_plan(workflow, decision)

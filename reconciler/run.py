@@ -20,7 +20,7 @@ from reconciler.core.outcome import Documents, Outcome, Stage
 from reconciler.core.source import SourceSettings, SourceView
 from reconciler.core.tally import tally
 from reconciler.errors import ClusterError, DeadlinePassed, Refused, SourceError
-from reconciler.reconcile import Pass, handle, survive
+from reconciler.reconcile import Pass, handle, room, survive
 from reconciler.seams import Scope, World
 from reconciler.settings import Settings
 from reconciler.stages import lease, records
@@ -28,7 +28,7 @@ from reconciler.stages.apply import Applied, apply_source
 from reconciler.stages.observe import Seen, observe
 from reconciler.stages.push import push
 from reconciler.stages.report import announce
-from reconciler.stages.source import read_source
+from reconciler.stages.source import at_the_fence, read_source
 from reconciler.stopwatch import Stopwatch
 from reconciler.version import version
 
@@ -76,9 +76,9 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
             replace(outcome, bug=True, admits=False),
         )
         with watch.time(Stage.OBSERVE):
-            observed = observe(world, _scope(settings))
+            observed = observe(world, _scope(settings), settings.shard)
         this = Pass(world, settings, observed, watch, paused, outcome.admits, outcome.unanswered)
-        outcome = _workflows(this, outcome, workers)
+        outcome = _workflows(replace(this, room=room(this)), outcome, workers)
     except DeadlinePassed:
         outcome = replace(outcome, truncated=True)
     except ClusterError as error:
@@ -102,7 +102,10 @@ def _source(
     untouched = True
     try:
         with watch.time(Stage.SOURCE):
-            view = read_source(world, _source_settings(settings))
+            told = _source_settings(settings)
+            if not settings.shard.first:
+                return replace(outcome, admits=not at_the_fence(world, told))
+            view = read_source(world, told)
         untouched = False
         with watch.time(Stage.APPLY):
             applied = apply_source(

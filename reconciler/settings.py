@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from reconciler import commandline
+from reconciler.core.shards import Shard
 from reconciler.errors import UsageError
 from reconciler.flags import RUN
 
@@ -30,6 +31,7 @@ _BELONGS_TO: Mapping[str, tuple[str, ...]] = {
     "allowed_signers": _ANY,
     "gpg_keyring": _ANY,
 }
+_ALONE = Shard()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,8 @@ class Settings:
     """Everything `reconciler run` can be told, checked; times are seconds.
 
     `namespace` None means all of them. `lease_name` None means without a Lease. `source_url` None
-    means without a source: stages 2 and 3 are skipped.
+    means without a source: stages 2 and 3 are skipped. `max_active_steps` None means as many as
+    each workflow may have.
     """
 
     source_url: str | None = None
@@ -71,6 +74,8 @@ class Settings:
     request_timeout: float = 30.0
 
     max_concurrent_steps: int = 5
+    max_active_steps: int | None = None
+    shard: Shard = _ALONE
     deadline: float = 50.0
     interval: float = 0.0
     lease_name: str | None = "reconciler-default"
@@ -146,6 +151,8 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
         selector=values.selector,
         request_timeout=values.request_timeout,
         max_concurrent_steps=values.max_concurrent_steps,
+        max_active_steps=values.max_active_steps or None,
+        shard=values.shard,
         deadline=values.deadline,
         interval=values.interval,
         lease_name=_lease_name(values),
@@ -161,7 +168,9 @@ def settle(values: argparse.Namespace, home: Home) -> Settings:
 def _lease_name(values: argparse.Namespace) -> str | None:
     if values.no_lease or values.dry_run:
         return None
-    return str(values.lease_name or f"reconciler-{values.source_name}")
+    name = str(values.lease_name or f"reconciler-{values.source_name}")
+    # One each; no name of a source holds a dot, so no other run has a Lease of this name.
+    return name if values.shard.alone else f"{name}.{values.shard.index}"
 
 
 def _state_namespace(values: argparse.Namespace, home: Home, namespace: str | None) -> str:

@@ -33,6 +33,7 @@ class Decision:
     changed: bool
     create: tuple[Creation, ...] = ()
     stop: tuple[Child, ...] = ()
+    starts: int = 0  # of the creations those that were reserved just now
     waiting: int = 0  # ready steps that found no slot
 
     @property
@@ -64,6 +65,7 @@ def decide(facts: Facts) -> Decision:
             if name in again or name in begun
         ),
         stop=_stopped(facts, results, found),
+        starts=len(begun),
         waiting=len(able) - len(begun),
     )
 

@@ -107,6 +107,7 @@ class Facts:
 
     `now` is the API server's time; where it told none, `timed` is False and nothing times out.
     `cap` is the run's limit of active children a workflow; `paused` holds back what is new.
+    `room` is how many more steps the run may start in this one, None for as many as find a slot.
     `steps` are in execution order: of a workflow that started under another release's rules, the
     order it started with.
     """
@@ -118,6 +119,7 @@ class Facts:
     cap: int = DEFAULT_MAX_CONCURRENT_STEPS
     timed: bool = True
     paused: bool = False
+    room: int | None = None
     steps: tuple[Step, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -98,6 +98,7 @@ class Work:
     step_durations: tuple[float, ...] = ()
     oldest_unsettled: float = 0.0
     conflicts: int = 0
+    not_reached: int = 0
     last_failure: datetime | None = None
     commit_to_first_step: float | None = None
 

@@ -26,8 +26,9 @@ def waiting(facts: Facts, results: Results) -> dict[str, Obstacle]:
     Asked after a decision: what is ready and has no reservation found no slot.
     """
     held_back = obstacles(facts, results)
+    full = no_slot(facts.limit, slots_held(facts, results))
     return {
-        step.name: held_back.get(step.name) or no_slot(facts.limit)
+        step.name: held_back.get(step.name) or full
         for step in facts.steps
         if step.name in held_back or _startable(results.get(step.name))
     }
@@ -43,7 +44,8 @@ def slots_held(facts: Facts, results: Results) -> int:
 
 def slots_free(facts: Facts, results: Results) -> int:
     """Never negative: more may be active than a limit that was lowered allows."""
-    return max(0, facts.limit - slots_held(facts, results))
+    free = max(0, facts.limit - slots_held(facts, results))
+    return free if facts.room is None else min(free, facts.room)
 
 
 def unmade(facts: Facts, results: Results) -> tuple[StepResult, ...]:

@@ -80,8 +80,10 @@ def _obstacle(facts: Facts, results: Results, gates: _Gates, step: Step) -> Obst
     )
 
 
-def no_slot(limit: int) -> Obstacle:
-    """Ready, and every slot is held."""
+def no_slot(limit: int, held: int) -> Obstacle:
+    """Ready, and every slot is held: of the workflow, or else of the whole run."""
+    if held < limit:
+        return Obstacle(Because.NO_SLOT, "no slot left of the run's --max-active-steps")
     return Obstacle(Because.NO_SLOT, f"no slot ({limit}/{limit})")
 
 

@@ -61,6 +61,7 @@ def tally(handled: Sequence[Handled], now: datetime) -> Tally:
         step_durations=tuple(_durations(handled)),
         oldest_unsettled=max(_ages(handled, now), default=0.0),
         conflicts=sum(each.conflict for each in handled),
+        not_reached=sum(each.truncated for each in handled),
         last_failure=now if any(each.failed_now for each in handled) else None,
         commit_to_first_step=max(_first_steps(handled), default=None),
     )

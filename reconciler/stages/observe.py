@@ -13,7 +13,11 @@ from datetime import datetime, timedelta
 from reconciler.core.api import WorkflowExecution
 from reconciler.core.facts import Child, Children, unlisted
 from reconciler.core.names import workflow_label
+from reconciler.core.shards import Shard
+from reconciler.core.turns import in_turn
 from reconciler.seams import Cluster, Scope, Unreadable, World
+
+_ALL = Shard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,9 @@ class Observed:
     """Everything that is not settled, at one moment.
 
     `now` is the server's time and `timed` whether it told one. `not_after` is the run's deadline
-    in that time: no executor acts on a child created later.
+    in that time: no executor acts on a child created later. `elsewhere` counts the active
+    steps of the workflows of other shards, by what their status says. Who has waited longest comes
+    first.
     """
 
     seen: tuple[Seen, ...]
@@ -37,22 +43,29 @@ class Observed:
     now: datetime
     timed: bool
     not_after: datetime
+    elsewhere: int = 0
 
 
-def observe(world: World, scope: Scope) -> Observed:
-    """All unsettled workflows of the scope with their children; raises what the lists raise."""
+def observe(world: World, scope: Scope, shard: Shard = _ALL) -> Observed:
+    """The shard's unsettled workflows with their children; raises what the lists raise."""
     world.deadline.check()
     workflows = world.cluster.workflows(scope)
+    ours = [each for each in workflows.items if shard.owns(each.metadata.uid)]
     now = workflows.at or world.clock.now()
     not_after = now + timedelta(seconds=world.deadline.remaining)
-    labels = sorted({workflow_label(each.metadata.name) for each in workflows.items})
+    labels = sorted({workflow_label(each.metadata.name) for each in ours})
     children = world.cluster.children(scope.namespace, labels) if labels else ()
     return Observed(
-        seen=tuple(_sorted(workflows.items, children)),
-        unreadable=workflows.unreadable,
+        seen=tuple(in_turn(_sorted(ours, children), lambda each: each.workflow)),
+        unreadable=workflows.unreadable if shard.first else (),
         now=now,
         timed=workflows.at is not None,
         not_after=not_after,
+        elsewhere=sum(
+            each.status.active_steps
+            for each in workflows.items
+            if not shard.owns(each.metadata.uid)
+        ),
     )
 
 

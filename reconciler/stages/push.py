@@ -17,7 +17,6 @@ _log = logging.getLogger(__name__)
 
 _ALL_NAMESPACES = "_all"  # no namespace can be called so
 _NO_SOURCE = "none"  # no source may be called so
-_UNSHARDED = "0-1"
 
 
 def push(world: World, settings: Settings, outcome: Outcome) -> None:
@@ -39,5 +38,5 @@ def grouping(settings: Settings) -> Mapping[str, str]:
         "job": settings.pushgateway_job,
         "namespace": settings.namespace or _ALL_NAMESPACES,
         "source": settings.source_name if settings.source_url else _NO_SOURCE,
-        "shard": _UNSHARDED,
+        "shard": settings.shard.label,
     }

@@ -44,6 +44,18 @@ def read_source(world: World, settings: SourceSettings) -> SourceView:
     return _whole_view(world, settings, source, head, now)
 
 
+def at_the_fence(world: World, settings: SourceSettings) -> bool:
+    """Whether somebody's applies may still be on their way: all that a shard asks of its source.
+
+    The first shard reads the source. While it is at it, what is intended may be about to be taken
+    back, and the others let it wait.
+
+    Raises:
+        SourceError: the head could not be read.
+    """
+    return _head(world.cluster, settings).unfinished
+
+
 def _whole_view(
     world: World, settings: SourceSettings, source: Source, head: Head, now: datetime
 ) -> SourceView:

@@ -54,6 +54,7 @@ OBSERVED = ALWAYS | {
     "steps_created",
     "step_creation_errors",
     "step_duration_seconds",
+    "workflows_not_reached",
     "oldest_unsettled_workflow_age_seconds",
     "api_requests",
     "conflicts",

@@ -204,6 +204,26 @@ def test_the_lease_is_named_after_the_source() -> None:
     assert settings(*SOURCE, "--source-name", "shop").lease_name == "reconciler-shop"
 
 
+def test_each_shard_has_a_lease_of_its_own() -> None:
+    """Contract 1: and none that a source of another name has, which holds no dot."""
+    assert settings(*SOURCE, "--shard", "2/5").lease_name == "reconciler-default.2"
+    assert settings("--lease-name", "mine", "--shard", "0/2").lease_name == "mine.0"
+    assert settings("--shard", "0/1").lease_name == "reconciler-default"
+
+
+@pytest.mark.parametrize("value", ["5/5", "1", "0/0", "a/b", "1/5/7"])
+def test_a_shard_is_one_of_so_many(value: str) -> None:
+    """Contract 9: counted from 0, as the completion index of a Job."""
+    assert refusal("--shard", value).startswith("--shard must be a shard as in 2/5, counted from 0")
+
+
+def test_steps_of_all_workflows_are_bounded_only_when_that_is_asked_for() -> None:
+    """Zero, as the chart's value has it, is no bound."""
+    assert settings().max_active_steps is None
+    assert settings("--max-active-steps", "0").max_active_steps is None
+    assert settings("--max-active-steps", "40").max_active_steps == 40
+
+
 def test_a_run_can_go_without_the_lease() -> None:
     """Contract 1: safety never rests on it."""
     assert settings("--no-lease").lease_name is None

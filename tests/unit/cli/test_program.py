@@ -51,7 +51,9 @@ def test_without_a_command_the_help_is_printed(
     ("word", "message"),
     [
         pytest.param("crd", "unknown command 'crd'; did you mean crds?", id="a-typo"),
-        pytest.param("x", "unknown command 'x'; there are run, check, crds, version", id="anything"),
+        pytest.param(
+            "x", "unknown command 'x'; there are run, check, crds, version", id="anything"
+        ),
         pytest.param(
             "--deadline", "unknown flag '--deadline'; there are run", id="a-flag-too-early"
         ),

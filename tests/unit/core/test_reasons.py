@@ -187,9 +187,17 @@ def test_reasons_stand_in_plan_order() -> None:
     assert list(waiting(given, rollup(given))) == ["a", "z"]
 
 
-def test_the_slots_are_told_as_limit_of_limit() -> None:
+@pytest.mark.parametrize(
+    ("held", "text"),
+    [
+        pytest.param(5, "no slot (5/5)", id="the-workflow-has-no-slot"),
+        pytest.param(7, "no slot (5/5)", id="the-limit-was-lowered"),
+        pytest.param(4, "no slot left of the run's --max-active-steps", id="the-run-has-none"),
+    ],
+)
+def test_whose_slots_are_all_held_is_told(held: int, text: str) -> None:
     """Contract 4: no slot (5/5)."""
-    assert no_slot(5).text == "no slot (5/5)"
+    assert no_slot(5, held).text == text
 
 
 @pytest.mark.parametrize(

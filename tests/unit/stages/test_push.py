@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.outcome import Outcome
+from reconciler.core.shards import Shard
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
 from reconciler.seams import Deadline, World
@@ -43,6 +44,7 @@ def test_the_gauges_go_to_the_group_of_the_run() -> None:
         pytest.param(
             replace(RELEASE, pushgateway_job="shop"), "job", "shop", id="a-job-of-ones-own"
         ),
+        pytest.param(replace(RELEASE, shard=Shard(2, 5)), "shard", "2-5", id="a-shard"),
     ],
 )
 def test_the_group_says_whose_gauges_these_are(settings: Settings, key: str, value: str) -> None:
