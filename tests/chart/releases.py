@@ -99,9 +99,15 @@ def pods(manifests: Sequence[Manifest]) -> Iterator[Manifest]:
     yield from (each["spec"] for each in of_kind(manifests, "Pod"))
 
 
-def variables(pod: Manifest) -> dict[str, str]:
-    """The flags of a container; what comes from a Secret is `(secret)`."""
-    return {each["name"]: each.get("value", "(secret)") for each in pod["containers"][0]["env"]}
+SHARD = "SHARD"  # no flag: the place of the pod in its Job, for a flag that follows
+
+
+def variables(pod: Manifest, index: int = 0) -> dict[str, str]:
+    """The flags of a container at this place in its Job; what comes from a Secret is `(secret)`."""
+    told = {each["name"]: each.get("value", "(secret)") for each in pod["containers"][0]["env"]}
+    if told.pop(SHARD, None):
+        told["RECONCILER_SHARD"] = told["RECONCILER_SHARD"].replace(f"$({SHARD})", str(index))
+    return told
 
 
 def canonical(manifest: Manifest) -> str:

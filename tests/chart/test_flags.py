@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.rights import Right, installing, rights
+from reconciler.core.shards import Shard
 from reconciler.flags import RUN
 from reconciler.settings import Settings, parse, settle
 from reconciler.stages.push import grouping
@@ -66,19 +67,24 @@ def _files(pod: Manifest) -> Iterator[str]:
             yield f"{folders[volume['name']]}/{item['path']}"
 
 
-def _environment(pod: Manifest, mounted: Path) -> dict[str, str]:
-    told = variables(pod)
+def _environment(pod: Manifest, mounted: Path, index: int = 0) -> dict[str, str]:
+    told = variables(pod, index)
     told.update({name: "http://a:b@gateway" for name, value in told.items() if value == "(secret)"})
     return {name: value.replace("/etc/reconciler", str(mounted)) for name, value in told.items()}
 
 
-def _values(case: str, mounted: Path) -> argparse.Namespace:
+def _values(case: str, mounted: Path, index: int = 0) -> argparse.Namespace:
     run, _ = pods(rendered(case))
-    return parse([], _environment(run, mounted))
+    return parse([], _environment(run, mounted, index))
 
 
-def settings(case: str, mounted: Path) -> Settings:
-    return settle(_values(case, mounted), Pod())
+def settings(case: str, mounted: Path, index: int = 0) -> Settings:
+    return settle(_values(case, mounted, index), Pod())
+
+
+def _job(case: str) -> Manifest:
+    job: Manifest = cron_job(rendered(case))["spec"]["jobTemplate"]["spec"]
+    return job
 
 
 @each_case
@@ -96,9 +102,32 @@ def test_the_test_looks_at_what_a_run_would_use(case: str) -> None:
     run, check = pods(rendered(case))
     assert run["containers"][0]["args"] == ["run"]
     assert check["containers"][0]["args"] == ["check"]
-    same = {**check, "containers": [{**check["containers"][0], "args": ["run"]}]}
-    del same["activeDeadlineSeconds"]  # a Job's own bounds the run
-    assert same == run
+    assert variables(check) == variables(run)  # of several shards: what the first one uses
+    assert _rest(check) == _rest(run)
+
+
+def _rest(pod: Manifest) -> Manifest:
+    """But for the flags, the command, and what bounds it: the Job's own bounds a run."""
+    container = {**pod["containers"][0], "args": None, "env": None}
+    return {**pod, "containers": [container], "activeDeadlineSeconds": None}
+
+
+def test_each_run_of_a_job_is_another_shard(mounted: Path) -> None:
+    """By its completion index: each has a Lease and gauges of its own."""
+    job = _job("shards")
+    assert (job["completions"], job["parallelism"], job["completionMode"]) == (3, 3, "Indexed")
+    assert job["template"]["spec"]["containers"][0]["env"][-2] == {
+        "name": "SHARD",
+        "valueFrom": {
+            "fieldRef": {
+                "fieldPath": "metadata.annotations['batch.kubernetes.io/job-completion-index']"
+            }
+        },
+    }
+    told = [settings("shards", mounted, index) for index in range(3)]
+    assert [each.shard for each in told] == [Shard(index, 3) for index in range(3)]
+    assert len({each.lease_name for each in told}) == 3
+    assert len({grouping(each)["shard"] for each in told}) == 3
 
 
 @each_case
@@ -118,7 +147,8 @@ def test_every_flag_of_a_run_is_some_value(mounted: Path) -> None:
 @each_case
 def test_the_account_may_do_what_its_run_needs_and_nothing_else(case: str, mounted: Path) -> None:
     """Contract 1: by the table of rights, both ways."""
-    needed = set(rights(settings(case, mounted)))
+    shards = range(_job(case)["completions"])
+    needed = {each for index in shards for each in rights(settings(case, mounted, index))}
     granted = set(_granted(rendered(case)))
     if case == "accounts":
         assert granted == set()  # somebody else grants them

@@ -40,6 +40,19 @@ cut and ends in a hash, so that two long names that differ at their end stay two
 {{- default (printf "reconciler-%s" (include "reconciler.sourceName" .)) .Values.lease.name -}}
 {{- end -}}
 
+{{/* One Lease a shard, as the reconciler names them. */}}
+{{- define "reconciler.leaseNames" -}}
+{{- $name := include "reconciler.leaseName" . -}}
+{{- $names := list $name -}}
+{{- if gt (int .Values.shards) 1 -}}
+{{- $names = list -}}
+{{- range $index := until (int .Values.shards) -}}
+{{- $names = append $names (printf "%s.%d" $name $index) -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " $names -}}
+{{- end -}}
+
 {{/* The one namespace whose workflows are carried out. */}}
 {{- define "reconciler.namespace" -}}
 {{- default .Release.Namespace .Values.scope.namespace -}}

@@ -37,6 +37,9 @@ containers:
     args: [{{ .command }}]
     env:
       {{- include "reconciler.env" $root | trim | nindent 6 }}
+      {{- with include "reconciler.shard" . | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
     {{- with $root.Values.extraEnvFrom }}
     envFrom:
       {{- toYaml . | nindent 6 }}
@@ -75,6 +78,7 @@ volumes:
 {{- $flags := dict
   "SOURCE_NAME" (include "reconciler.sourceName" .)
   "MAX_CONCURRENT_STEPS" $values.maxConcurrentSteps
+  "MAX_ACTIVE_STEPS" $values.maxActiveSteps
   "DEADLINE" $values.deadline
   "INTERVAL" $values.interval
   "REQUEST_TIMEOUT" $values.requestTimeout
@@ -111,6 +115,22 @@ volumes:
 {{- with $values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* Which shard a pod is: a run by its place in the Job; the test, which is in none, the first. */}}
+{{- define "reconciler.shard" -}}
+{{- $shards := int .root.Values.shards -}}
+{{- if and (gt $shards 1) (eq .command "run") -}}
+- name: SHARD
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.annotations['batch.kubernetes.io/job-completion-index']
+- name: RECONCILER_SHARD
+  value: $(SHARD)/{{ $shards }}
+{{- else if gt $shards 1 -}}
+- name: RECONCILER_SHARD
+  value: 0/{{ $shards }}
+{{- end -}}
 {{- end -}}
 
 {{- define "reconciler.sourceFlags" -}}

@@ -48,7 +48,7 @@ KubernetesExecution: an action whose child is gone could not be told from one th
 {{- if and .Values.lease.enabled $writes }}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  resourceNames: [{{ include "reconciler.leaseName" . }}]
+  resourceNames: [{{ include "reconciler.leaseNames" . }}]
   verbs: [get, update]
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
