@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/dynamic"
@@ -17,6 +18,7 @@ import (
 
 type told struct {
 	Seconds   float64 `json:"seconds"`
+	CPU       float64 `json:"cpu"`
 	Workflows int     `json:"workflows"`
 	Children  int     `json:"children"`
 	Written   int     `json:"written"`
@@ -36,7 +38,7 @@ func main() {
 	namespace := os.Args[2]
 	ctx := context.Background()
 
-	began := time.Now()
+	began, used := time.Now(), cpu()
 	workflows, children, err := lists(ctx, client, namespace)
 	fail(err)
 	written := 0
@@ -44,8 +46,14 @@ func main() {
 		written, err = churn(ctx, client, namespace, workflows, children)
 		fail(err)
 	}
-	seconds := time.Since(began).Seconds()
-	fail(json.NewEncoder(os.Stdout).Encode(told{seconds, len(workflows), len(children), written}))
+	fail(json.NewEncoder(os.Stdout).Encode(told{
+		time.Since(began).Seconds(), cpu() - used, len(workflows), len(children), written}))
+}
+
+func cpu() float64 {
+	var used syscall.Rusage
+	fail(syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return float64(used.Utime.Nano()+used.Stime.Nano()) / 1e9
 }
 
 func fail(err error) {

@@ -1,31 +1,28 @@
-"""A source of 5,000 files against a bare clone of it, and its YAML against ruamel.yaml alone.
+"""A source of 5,000 files beside a bare clone of it, and its YAML beside ruamel.yaml alone.
 
-Fetch and read: `GitSource.fetch` (init, fetch, ls-tree with sizes, cat-file, its checks) against
-`git clone --depth 1 --bare` and `git cat-file --batch`, over file://, in turns. A clone alone does
-not tell the ids: the peer lists them with `git ls-tree`, once, without sizes. One that lets git
-print every object instead (`--batch-all-objects`, trees as well) is told beside it, without a
-budget: nobody could read a folder of the repository that way. YAML: bytes to documents with lines
-and checks against ruamel.yaml's pure loader, which knows neither, on a file of 20 steps.
-What counts is processor time, that of the programs that are started too, and the median of the
-rounds' ratios: on a machine that does other things the wall clock, told beside it, tells of those.
-Ends with 1 above a budget.
+Fetch and read: `GitSource.fetch` (init, fetch, ls-tree with sizes, cat-file, its checks) beside
+`git clone --depth 1 --bare` and `git cat-file --batch`, over file://. A clone alone does not tell
+the ids: the peer lists them with `git ls-tree`, once, without sizes. One that lets git print every
+object instead (`--batch-all-objects`, trees as well) is told without a budget: nobody could read a
+folder of the repository that way. YAML: bytes to documents with lines and checks beside
+ruamel.yaml's pure loader, which knows neither. The budgets are for processor time, that of the
+programs that are started too: on a machine that does other things the clock tells of those.
 """
 
-import argparse
 import os
 import resource
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
+from bench.measure import Broken, Spent
+from bench.options import Options
+from bench.result import Beside, Ratio
 from reconciler.app import RealClock
 from reconciler.git.command import Limits
 from reconciler.git.remote import Remote
@@ -33,57 +30,32 @@ from reconciler.git.repository import GitSource
 from reconciler.manifests import documents
 from reconciler.seams import Deadline
 
-FETCH_BUDGET = 1.5  # times the clone
-YAML_BUDGET = 0.2  # times the pure loader
-ROUNDS = 7
-FILES = 5_000
-STEPS = 20
+NAME = "source"
+_FETCH_BUDGET = 1.5  # times the clone
+_YAML_BUDGET = 0.2  # times the pure loader
+_STEPS = 20
 
 
-class Spent(NamedTuple):
-    """Seconds: of the processor, and on the clock."""
-
-    cpu: float
-    wall: float
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    told = parser.parse_args()
+def play(options: Options) -> Iterator[Ratio]:
     with tempfile.TemporaryDirectory() as name:
-        listed, unlisted, ours = _fetches(Path(name), told.rounds)
-    pure, documents_ = _parses(told.rounds)
-    reading = f"fetch and read of {FILES:,} files, beside a bare clone"
-    parsing = f"YAML of a file of {STEPS} steps, beside the pure loader"
-    within = (
-        _told(f"{reading}, ls-tree and cat-file", listed, ours, FETCH_BUDGET),
-        _told(f"{reading} and cat-file of all objects", unlisted, ours),
-        _told(parsing, pure, documents_, YAML_BUDGET),
-    )
-    return int(not all(within))
-
-
-def _told(
-    what: str, theirs: Sequence[Spent], ours: Sequence[Spent], budget: float | None = None
-) -> bool:
-    """Prints one row; whether the ratio of the processor times is within the budget."""
-    pairs = list(zip(ours, theirs, strict=True))
-    cpu = statistics.median(mine.cpu / other.cpu for mine, other in pairs)
-    wall = statistics.median(mine.wall / other.wall for mine, other in pairs)
-    mine, other = (statistics.median(each.cpu for each in column) for column in (ours, theirs))
-    owed = "" if budget is None else f" <= {budget}"
-    print(f"{what}: {mine:.4f} s beside {other:.4f} s, {cpu:.2f}{owed} (clock: {wall:.2f})")
-    return budget is None or cpu <= budget
+        listed, unlisted, ours = _fetches(Path(name), options.files, options.rounds)
+    pure, parsed = _parses(options.rounds)
+    reading = f"{options.files:,} files / git clone, cat-file"
+    parsing = f"YAML of {_STEPS} steps / the pure loader"
+    fetch = Beside(NAME, ours, listed)
+    yield fetch.ratio("process CPU", f"{reading} and ls-tree", _FETCH_BUDGET)
+    yield fetch.ratio("process", f"{reading} and ls-tree")
+    yield Beside(NAME, ours, unlisted).ratio("process CPU", f"{reading} of all objects")
+    yield Beside(NAME, parsed, pure).ratio("process CPU", parsing, _YAML_BUDGET)
 
 
 # --- fetch and read -------------------------------------------------------------------------
 
 
-def _fetches(folder: Path, rounds: int) -> tuple[Sequence[Spent], ...]:
+def _fetches(folder: Path, files: int, rounds: int) -> tuple[Sequence[Spent], ...]:
     """The clone with ls-tree, the one without, and ours, a round each."""
-    repository = _repository(folder)
-    limits = Limits(files=FILES, total_bytes=64 << 20)
+    repository = _repository(folder, files)
+    limits = Limits(files=files, total_bytes=64 << 20)
     source = GitSource(Remote(f"file://{repository}"), Deadline(RealClock(), 600.0), limits)
     commit = source.resolve()
     samples = []
@@ -92,16 +64,16 @@ def _fetches(folder: Path, rounds: int) -> tuple[Sequence[Spent], ...]:
         samples.append((
             _spent(partial(_clone, repository, targets[0])),
             _spent(partial(_clone, repository, targets[1], every=True)),
-            _spent(partial(_read, source, commit)),
+            _spent(partial(_read, source, commit, files)),
         ))  # fmt: skip
     return tuple(zip(*samples[1:], strict=True))  # the first finds the disk cold
 
 
-def _repository(folder: Path) -> Path:
+def _repository(folder: Path, files: int) -> Path:
     """A bare repository of one commit, as a server holds it."""
     repository = folder / "shop.git"
     stream = ["commit refs/heads/main\ncommitter D <d@example.org> 1700000000 +0000\ndata 1\nx\n"]
-    for number in range(FILES):
+    for number in range(files):
         text = _document(number, steps=3)
         stream.append(f"M 644 inline team-{number % 50}/{number}.yaml\ndata {len(text)}\n{text}\n")
     _git("init", "--quiet", "--bare", "--initial-branch=main", str(repository))
@@ -121,8 +93,9 @@ def _clone(repository: Path, target: Path, *, every: bool = False) -> None:
     _git("-C", str(target), "cat-file", "--batch", given=blobs)
 
 
-def _read(source: GitSource, commit: str) -> None:
-    assert len(source.fetch(commit).files) == FILES  # noqa: S101  # all of it was read
+def _read(source: GitSource, commit: str, files: int) -> None:
+    if len(source.fetch(commit).files) != files:
+        raise Broken(f"{files} files were to be read")
 
 
 def _git(*arguments: str, given: bytes = b"") -> bytes:
@@ -137,20 +110,20 @@ def _git(*arguments: str, given: bytes = b"") -> bytes:
 
 def _parses(rounds: int) -> tuple[Sequence[Spent], ...]:
     """The pure loader and ours for one file, a round each."""
-    data = _document(1, steps=STEPS).encode()
+    data = _document(1, steps=_STEPS).encode()
     samples = []
     for _ in range(rounds):
         pure = _spent(lambda: YAML(typ="safe", pure=True).load(data))
         ours = _spent(lambda: [documents("a", "b", data) for _ in range(10)])
-        samples.append((pure, Spent(ours.cpu / 10, ours.wall / 10)))
+        samples.append((pure, Spent(ours.wall / 10, ours.cpu / 10, 0)))
     return tuple(zip(*samples, strict=True))
 
 
 def _spent(work: Callable[[], object]) -> Spent:
     """By us and by the processes which have ended meanwhile."""
-    used, began = _used(), time.monotonic()
+    used, began = _used(), time.perf_counter()
     work()
-    return Spent(_used() - used, time.monotonic() - began)
+    return Spent(time.perf_counter() - began, _used() - used, 0)
 
 
 def _used() -> float:
@@ -169,7 +142,3 @@ def _document(number: int, *, steps: int) -> str:
         f"{{deploymentName: d{number}, replicas: {each}}}}}\n"
         for each in range(steps)
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,22 +1,21 @@
-"""The decision about 1,000 active workflows of 20 steps, against a plain graphlib pass over them.
+"""The decision about 1,000 active workflows of 20 steps, beside a plain graphlib pass over them.
 
 graphlib puts the same DAGs in order and knows nothing of results, slots, gates or conditions: less
 no scheduler can do. The workflows stand at any point of their way, each with the status that runs
 before left and with its children as a list shows them; about one in two has news. The sides take
-turns workflow by workflow, in processor time, and the median of the rounds' ratios is what counts.
-Ends with 1 above the budget.
+turns workflow by workflow, in processor time.
 """
 
-import argparse
 import gc
 import graphlib
 import random
-import statistics
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bench.options import Options
+from bench.result import Ratio, divided
 from reconciler.core.api import (
     Metadata,
     Parameters,
@@ -29,38 +28,23 @@ from reconciler.core.decide import decide
 from reconciler.core.facts import Child, Children, Facts
 from reconciler.core.plan import plan
 
-BUDGET = 10.0  # times graphlib
-ROUNDS = 15
-WORKFLOWS = 1000
-STEPS = 20
+NAME = "decide"
+_BUDGET = 10.0  # times graphlib
+_STEPS = 20
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _PASS = timedelta(seconds=60)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--profile", action="store_true", help="where a decision spends its time")
-    told = parser.parse_args()
-    moments = [_moment(number) for number in range(WORKFLOWS)]
-    assert not any(each.workflow.status.phase.terminal for each in moments)  # noqa: S101  # active
-    if told.profile:
-        return _profile(moments)
+def play(options: Options) -> Iterator[Ratio]:
+    moments = [_moment(number) for number in range(options.decided)]
     _round(moments)  # caches are warm
-    samples = [_round(moments) for _ in range(told.rounds)]
-    order, decision, whole = (statistics.median(column) for column in zip(*samples, strict=True))
-    ratio = statistics.median(sample[1] / sample[0] for sample in samples)
-    beside = statistics.median(sample[2] / sample[0] for sample in samples)
-    news = sum(decide(each).changed for each in moments)
-    print(f"{WORKFLOWS} active workflows of {STEPS} steps, {news} with something to write")
-    for what, seconds, times in (
-        ("graphlib, the order alone", order, 1.0),
-        ("decide(facts)", decision, ratio),
-        ("the facts too: children sorted, plan", whole, beside),
-    ):
-        print(f"{what:<38} {seconds / WORKFLOWS * 1e6:7.1f} us {times:6.1f} x")
-    print(f"{'budget':<38} {'':7}    {BUDGET:6.1f} x  {'kept' if ratio <= BUDGET else 'MISSED'}")
-    return 0 if ratio <= BUDGET else 1
+    samples = [_round(moments) for _ in range(options.rounds)]
+    order, decision, whole = (
+        [each * 1e3 for each in column] for column in zip(*samples, strict=True)
+    )
+    size = f"{len(moments):,} workflows"
+    yield divided((NAME, f"{size} / graphlib", "ms CPU"), decision, order, _BUDGET)
+    yield divided((NAME, f"{size}, the facts too / graphlib", "ms CPU"), whole, order)
 
 
 def _round(moments: list[Facts]) -> tuple[float, float, float]:
@@ -92,16 +76,6 @@ def _gathered(facts: Facts) -> Facts:
     workflow = facts.workflow
     children = Children.of(workflow, facts.children.every)
     return Facts(workflow=workflow, plan=plan(workflow.spec), children=children, now=facts.now)
-
-
-def _profile(moments: list[Facts]) -> int:
-    import cProfile
-
-    with cProfile.Profile() as profile:
-        for facts in moments:
-            decide(facts)
-    profile.print_stats("tottime")
-    return 0
 
 
 # --- workflows on their way ------------------------------------------------------------------
@@ -156,7 +130,7 @@ def _facts(workflow: WorkflowExecution, children: dict[str, Child], now: datetim
 
 def _workflow(number: int, dice: random.Random) -> WorkflowExecution:
     """A DAG of named steps; each waits for up to three of those before it."""
-    names = [f"step-{index:02}" for index in range(STEPS)]
+    names = [f"step-{index:02}" for index in range(_STEPS)]
     steps = tuple(
         Step(
             name=name,
@@ -177,7 +151,3 @@ def _workflow(number: int, dice: random.Random) -> WorkflowExecution:
         ),
         spec=WorkflowSpec(workflow_definition=WorkflowDefinition(steps=steps)),
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

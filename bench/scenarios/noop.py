@@ -1,0 +1,115 @@
+"""A run over active workflows in which nothing has changed: its lists, and no write.
+
+Each workflow has five steps that run. The bare script and the Go program make the same requests, as
+many at once; the server's own time is that of a client that throws the answers away.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from bench.measure import Broken, Spent, interleaved
+from bench.options import Options
+from bench.peers import built
+from bench.place import OURS, Place, writes
+from bench.result import Beside, Count, Figure, Points, Ratio
+from bench.seed import Turn, names, running, stamp, stamped
+
+NAME = "no-op"
+_STEPS = 5
+_PAGE, _NAMES, _NAMES_FOR_ONE = 1000, 100, 1000
+_BARE, _GO, _GROWTH = 1.2, 1.5, 24.0  # budgets, at the usual size
+Side = tuple[str, int]
+Taken = Mapping[Side, Sequence[Spent]]
+
+
+def play(place: Place, options: Options) -> Iterator[Ratio | Count | Figure]:
+    made = stamp(place, "proto-noop", running(_STEPS), Turn(lambda _: "Running"))
+    for size in options.active:
+        stamped(place, made, _namespace(size), names("noop", size))
+    for size in options.active:
+        yield from _counts(place, size)
+    taken = interleaved(dict(_sides(place, options)), options.rounds)
+    for size in options.active:
+        yield from _ratios(taken, size, usual=size == options.usual)
+    yield from _growth(taken, options)
+
+
+def _namespace(size: int) -> str:
+    return f"noop-{size}"
+
+
+def _flags(size: int) -> tuple[str, ...]:
+    return ("-n", _namespace(size), "--no-lease", "--deadline", "5m")
+
+
+def _sides(place: Place, options: Options) -> Iterator[tuple[Side, Callable[[], Spent]]]:
+    for size in options.active:
+        namespace, flags = _namespace(size), _flags(size)
+        yield ("ours", size), partial(_whole, size, partial(place.body, *flags))
+        yield ("bare", size), partial(_whole, size, partial(place.bare, "lists", namespace))
+        yield ("server", size), partial(place.bare, "bytes", namespace)
+        yield ("process", size), partial(place.run, *flags)
+        if "go" in options.peers:
+            go = partial(place.spend, [built.go(), "lists", namespace])
+            yield ("go", size), partial(_whole, size, go)
+
+
+def _whole(size: int, side: Callable[[], Spent]) -> Spent:
+    """It saw everything, or it is no measurement."""
+    told = (spent := side()).told
+    if told["workflows"] != size or told.get("children", size * _STEPS) != size * _STEPS:
+        raise Broken(f"{size} workflows were to be seen: {told}")
+    return spent
+
+
+def _ratios(taken: Taken, size: int, *, usual: bool) -> Iterator[Ratio | Figure]:
+    ours, words = taken["ours", size], f"{size:,} active"
+    bare = Beside(NAME, ours, taken["bare", size])
+    yield bare.ratio("body", f"{words} / bare urllib3", _BARE if usual else None)
+    yield bare.ratio("body CPU", f"{words} / bare urllib3")
+    if ("go", size) in taken:
+        go = Beside(NAME, ours, taken["go", size])
+        yield go.ratio("body", f"{words} / Go", _GO if usual else None)
+        yield go.ratio("body CPU", f"{words} / Go")
+    yield Beside(NAME, ours, taken["server", size]).ratio("body", f"{words} / its lists unparsed")
+    points = Points(NAME, "active")
+    lines = {"ours": "ours", "bare urllib3": "bare", "Go": "go", "the server's lists": "server"}
+    for series, side in lines.items():
+        if (side, size) in taken:
+            yield points.at(size, series, "body", taken[side, size])
+    yield points.at(size, "ours", "body CPU", ours)
+    for measure in ("process", "process CPU", "peak"):
+        yield points.at(size, "ours", measure, taken["process", size])
+
+
+def _growth(taken: Taken, options: Options) -> Iterator[Ratio]:
+    large, small = max(options.active), options.usual
+    words = f"{large:,} active / {small:,} active"
+    for side, budget in (("ours", _GROWTH), ("bare", None), ("go", None), ("server", None)):
+        if (side, large) in taken:
+            beside = Beside(NAME, taken[side, large], taken[side, small])
+            name = {"ours": "", "bare": ": bare urllib3", "go": ": Go", "server": ": the server"}
+            yield beside.ratio("body", words + name[side], budget)
+    beside = Beside(NAME, taken["ours", large], taken["ours", small])
+    yield beside.ratio("body CPU", words)
+
+
+def _counts(place: Place, size: int) -> Iterator[Count | Figure]:
+    with place.counted() as counted:
+        counted.place.run("-n", _namespace(size), "--deadline", "5m")
+        calls = counted.calls(OURS)
+    lists = sum(count for what, count in calls.items() if what.startswith("list "))
+    words = f"{size:,} active"
+    yield Count(NAME, f"lists of a run, {words}", lists, _lists(size))
+    yield Count(NAME, f"object writes of a run, {words}", sum(writes(calls).values()), 0)
+    yield Count(NAME, f"requests beside them, {words}", sum(calls.values()) - lists, 4)
+    yield Figure(NAME, f"received, {words}", counted.proxy.received / 1024, "KiB", None, "", size)
+
+
+def _lists(size: int) -> int:
+    """Pages of the workflows, and of their children: by name, or all of them."""
+    pages = math.ceil(size / _PAGE)
+    if size > _NAMES_FOR_ONE:
+        return pages + math.ceil(size * _STEPS / _PAGE)
+    return pages + math.ceil(size / _NAMES)
