@@ -64,20 +64,20 @@ def documents(path: str, blob: str, data: bytes) -> tuple[list[Document], list[P
     text, problem = _decoded(path, data)
     if problem:
         return [], [problem]
-    found: list[Document] = []
+    read: list[tuple[int, object, Mapping[str, int]]] = []
     problems: list[Problem] = []
     budget = _Budget()
     try:
         for chunk, first in _chunks(text):
             try:
-                read = _Reader(chunk, first, budget).documents()
-                found.extend(Document(path, blob, *each) for each in read)
+                read.extend(_Reader(chunk, first, budget).documents())
             except _RefusedError as error:
                 told = f"column {error.column + 1}: {error.rule}"
                 problems.append(Problem(path, first + error.line, told, reason=_REASON))
     except _TooMuchError as error:
         return [], [Problem(path, 1, str(error), reason=_REASON)]
-    return found, problems
+    count = 0 if problems else len(read)
+    return [Document(path, blob, *each, documents=count) for each in read], problems
 
 
 def _decoded(path: str, data: bytes) -> tuple[str, Problem | None]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.core.api import RecordEntry, RecordState, WorkflowRecord
-from reconciler.core.definitions import Definition
+from reconciler.core.definitions import Outline
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.orders import Order, Sighting
 from reconciler.core.records import (
@@ -19,6 +19,8 @@ from reconciler.core.records import (
     intended,
     new_record,
     others_running,
+    read_as,
+    reading_of,
     recorded,
     superseded,
 )
@@ -30,7 +32,7 @@ from reconciler.seams import Cluster
 _log = logging.getLogger(__name__)
 
 
-def record_of(view: SourceView, definition: Definition) -> WorkflowRecord | None:
+def record_of(view: SourceView, definition: Outline) -> WorkflowRecord | None:
     return view.records.get((definition.namespace, definition.name))
 
 
@@ -47,21 +49,25 @@ def entered(cluster: Cluster, view: SourceView, order: Order) -> Order:
         return order.postponed(str(error))
 
 
-def drop_gone(cluster: Cluster, view: SourceView) -> Mapping[Key, WorkflowRecord]:
-    """A document that left git before its run started: that run never starts.
+def tidied(cluster: Cluster, view: SourceView) -> tuple[Mapping[Key, WorkflowRecord], bool]:
+    """All records as they are now, and whether no reading stands that its file contradicts.
 
-    A run of an older commit may still be about to make it. Returns all records as they are now.
+    A document that left git before its run started: that run never starts. A run of an older
+    commit may still be about to make it.
     """
     written = dict(view.records)
-    for record in view.gone:
-        dropped = superseded(record)
-        if dropped is record:
+    gone = {record.key: superseded(record) for record in view.gone}
+    misread = {record.key: read_as(gone.get(record.key, record), None) for record in view.misread}
+    believed = True
+    for key, record in {**gone, **misread}.items():
+        if record is written[key]:
             continue
         try:
-            written[record.key] = cluster.write_record(dropped)
+            written[key] = cluster.write_record(record)
         except ClusterError as error:
-            _log.info("%s/%s is dropped by the next run: %s", *record.key, error)
-    return written
+            believed = believed and key not in misread
+            _log.info("%s/%s is dropped by the next run: %s", *key, error)
+    return written, believed
 
 
 def _first(cluster: Cluster, view: SourceView, order: Order) -> Order:
@@ -93,8 +99,8 @@ def _entered(cluster: Cluster, view: SourceView, order: Order, record: WorkflowR
     if order.verdict.entry is RecordState.CREATED and others_running(record, order.uid):
         return order.postponed("it is taken over once the older runs of the document have settled")
     written = _written(order, record, view.commit)
-    if written is not record:
-        written = cluster.write_record(written)
+    if written is not record or _outdated(view, record, order.definition):
+        written = cluster.write_record(read_as(written, reading_of(order.definition)))
     entry = entry_of(written, order.definition.content)
     older = others_running(written, order.uid)
     waits = (
@@ -120,6 +126,12 @@ def _written(order: Order, record: WorkflowRecord, commit: str) -> WorkflowRecor
             return adopted(record, definition, commit, order.uid)
         case _:
             return superseded(record, definition.content)
+
+
+def _outdated(view: SourceView, record: WorkflowRecord, definition: Outline) -> bool:
+    """A file says otherwise than its reading, as to another release; else none is worth a write."""
+    said = record.reading
+    return said is not None and said.blob in view.parsed and said != reading_of(definition)
 
 
 def _at_work(cluster: Cluster, namespace: str, entry: RecordEntry) -> Sighting | None:

@@ -32,6 +32,7 @@ DEFAULT_MAX_CONCURRENT_STEPS = 5
 MAX_STEPS = 1000
 MAX_MESSAGE = 1024
 MAX_GENERATION = 2**53 - 1  # the last whole number that every JSON parser reads exactly
+_MAX_LINE = 2**31 - 1  # of a file as large as the flags allow
 
 STEP_NAME_PATTERN = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 ACTION_PATTERN = r"^[A-Z][A-Za-z0-9]*$"
@@ -733,6 +734,32 @@ class RecordEntry(Wire):
     )
 
 
+class Reading(Wire):
+    """What a document said when its record was last written for it.
+
+    A file with this blob says the same, to the same flags and release, so it need not be parsed.
+    """
+
+    blob: str = Field(max_length=64, description="Blob it was read from.")
+    line: int = Field(ge=1, le=_MAX_LINE, description="Line on which it begins.")
+    documents: int = Field(
+        ge=1, le=50, description="How many documents the file holds, this one included."
+    )
+    kind: Literal["WorkflowDefinition", "WorkflowExecution"] = Field(
+        description="WorkflowDefinition or WorkflowExecution."
+    )
+    content: str = Field(max_length=80, description="Hash of the content, as in v1: and 64 hex.")
+    controls: str = Field(
+        max_length=80, description="Hash of suspend, cancel and approvals as it states them."
+    )
+    concurrency: Literal["Queue", "Replace"] = Field(
+        description="runPolicy.concurrency: Queue or Replace."
+    )
+    history: int = Field(
+        ge=0, le=100, description="runPolicy.history: how many settled older runs stay."
+    )
+
+
 class FirstContent(Wire):
     """What a new record holds as intended in the write that makes it, which can hold no status."""
 
@@ -742,6 +769,9 @@ class FirstContent(Wire):
     blob: str = Field(max_length=64, description="Blob it was read from.")
     intended_at: Instant = Field(
         description="When the record was made for it; a record that was restored was not."
+    )
+    reading: Reading | None = Field(
+        default=None, description="What the document said; an unchanged file is not parsed again."
     )
 
 
@@ -764,6 +794,11 @@ class RecordStatus(Wire):
         exclude_if=empty,
         max_length=20,
         description="The last contents of the document, newest first.",
+    )
+    reading: Reading | None = Field(
+        default=None,
+        description="What the document said when this was last written for it; a file that has "
+        "not changed since is not parsed again.",
     )
 
 
@@ -880,6 +915,14 @@ class WorkflowRecord(Kind):
                 blob=first.blob,
             ),
         )
+
+    @property
+    def reading(self) -> Reading | None:
+        """What the document said; before any status when the record was made for it."""
+        first = self.spec.first
+        if self.status.observed_generation >= 0 or first is None or self.forgetful:
+            return self.status.reading
+        return first.reading
 
     @property
     def forgetful(self) -> bool:

@@ -32,6 +32,7 @@ from reconciler.core.plan import Finding
 from reconciler.core.specs import read_spec
 
 CONTROLS = ("suspend", "cancel", "approvals")
+DUPLICATE = "DuplicateName"  # the reason of a problem
 
 _FORM = "v1"  # of the content; another form would start everything once more
 _MAX_RUN_NAME = 63  # the name of a run is a label value too
@@ -44,7 +45,8 @@ _MAX_FINDINGS = 20  # a document; beyond it is seldom more than the same slip ag
 class Document:
     """One YAML document. `lines` maps a field path, as `spec.steps[2].name`, to its line.
 
-    `blob` is git's id of the file; `line` is where the document begins.
+    `blob` is git's id of the file; `line` is where the document begins. `documents` is how many
+    the file holds, and 0 where one of them could not be read.
     """
 
     path: str
@@ -52,6 +54,7 @@ class Document:
     line: int
     value: object
     lines: Mapping[str, int]
+    documents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +70,12 @@ class Problem:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One document that may be applied.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """One document that may be applied, by all that tells whether anything is to be done about it.
 
     `name` is the document's and that of its WorkflowRecord; `run` names the WorkflowExecution it
-    stands for. `spec` is what is applied: as stated, without runPolicy. `labels` and `annotations`
-    are the document's own, to carry over; ours are added by the apply stage.
+    stands for. `documents` is how many its file holds, and 0 where one could not be read.
     """
 
     kind: Literal["WorkflowDefinition", "WorkflowExecution"]
@@ -85,51 +87,86 @@ class Definition:
     path: str
     line: int
     blob: str
-    spec: Mapping[str, object]
-    model: WorkflowSpec
-    annotations: Mapping[str, str]
-    labels: Mapping[str, str]
+    documents: int = 0
     concurrency: Literal["Queue", "Replace"] = "Queue"
     history: int = DEFAULT_HISTORY
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition(Outline):
+    """The whole of it, as parsed: only this is ever sent.
+
+    `spec` is what is applied: as stated, without runPolicy. `labels` and `annotations` are the
+    document's own, to carry over; ours are added by the apply stage.
+    """
+
+    spec: Mapping[str, object]
+    model: WorkflowSpec
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All documents of one commit. `elsewhere` names those that are meant for other clusters."""
+    """All documents of one commit.
+
+    `elsewhere` names those that are meant for other clusters; `recalled` are those of files that
+    were not parsed, for the records tell what they say.
+    """
 
     definitions: tuple[Definition, ...]
     problems: tuple[Problem, ...]
     elsewhere: tuple[tuple[str, str], ...] = ()
+    recalled: tuple[Outline, ...] = ()
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """Every document that may be applied, parsed or not, in the order of the commit."""
+        every = (*self.definitions, *self.recalled)
+        return tuple(sorted(every, key=lambda each: (each.path, each.line)))
 
     @property
     def names(self) -> frozenset[tuple[str, str]]:
         """Namespace and name of every document that is in git, for this cluster or another."""
-        here = ((each.namespace, each.name) for each in self.definitions)
+        here = ((each.namespace, each.name) for each in (*self.definitions, *self.recalled))
         return frozenset((*here, *self.elsewhere))
 
 
-def read(documents: Iterable[Document], namespace: str | None, cluster: str = "") -> Definitions:
+def read(
+    documents: Iterable[Document],
+    namespace: str | None,
+    cluster: str = "",
+    recalled: Iterable[Outline] = (),
+) -> Definitions:
     """Every document as a definition or as problems, in the order of the documents.
 
     `namespace` is the run's, None for all: a document of another is refused, and one that states
     none goes there. Two of one name harm each other: neither is applied. Of a document for other
-    clusters than this one nothing is looked at but its name, which harms nobody here.
+    clusters than this one nothing is looked at but its name, which harms nobody here. `recalled`
+    are of files that are not parsed; they claim their names too.
     """
     names: list[tuple[str, str]] = []
-    readings = tuple(
-        _read_one(document, namespace, cluster)
-        for document in _here(documents, namespace, cluster, names)
+    readings = (
+        *(
+            _read_one(document, namespace, cluster)
+            for document in _here(documents, namespace, cluster, names)
+        ),
+        *(_recalled(each) for each in recalled),
     )
-    clashes = _clashes(readings)
-    definitions: list[Definition] = []
+    outlines: list[Outline] = []
     problems: list[Problem] = []
-    for reading, clash in zip(readings, clashes, strict=True):
+    for reading, clash in zip(readings, _clashes(readings), strict=True):
         if reading.definition and not clash:
-            definitions.append(reading.definition)
+            outlines.append(reading.definition)
         else:
             problems.extend(_problem(reading, each) for each in clash)
             problems.extend(reading.problems)
-    return Definitions(tuple(definitions), tuple(problems), tuple(names))
+    return Definitions(
+        tuple(each for each in outlines if isinstance(each, Definition)),
+        tuple(problems),
+        tuple(names),
+        tuple(each for each in outlines if not isinstance(each, Definition)),
+    )
 
 
 def content_of(namespace: str, spec: Mapping[str, object], rerun: str | None) -> str:
@@ -150,6 +187,11 @@ def content_of(namespace: str, spec: Mapping[str, object], rerun: str | None) ->
 def controls_of(spec: Mapping[str, object]) -> str:
     """The hash of suspend, cancel and approvals as they are stated."""
     return _hash({key: spec[key] for key in CONTROLS if key in spec})
+
+
+def run_of(kind: str, name: str, content: str) -> str:
+    """The name of the WorkflowExecution that a document stands for."""
+    return name if kind == EXECUTION else run_name(name, content)
 
 
 def run_name(name: str, content: str) -> str:
@@ -178,7 +220,7 @@ class _Reading:
     name_line: int
     namespace: str
     name: str
-    definition: Definition | None
+    definition: Outline | None
     problems: tuple[Problem, ...] = ()
 
 
@@ -224,6 +266,10 @@ def _read_one(document: Document, namespace: str | None, cluster: str) -> _Readi
     return _reading(document, effective, text(metadata.get("name")), definition, findings)
 
 
+def _recalled(told: Outline) -> _Reading:
+    return _Reading(told.path, told.line, told.line, told.namespace, told.name, told)
+
+
 def _definition(
     document: Document, namespace: str, spec: Mapping[str, object], model: WorkflowSpec
 ) -> Definition:
@@ -234,17 +280,20 @@ def _definition(
     annotations = _strings(metadata.get("annotations"))
     name = text(metadata["name"])
     content = content_of(text(metadata.get("namespace")), spec, annotations.get(RERUN))
-    once = value["kind"] == EXECUTION
+    kind: Literal["WorkflowDefinition", "WorkflowExecution"] = (
+        EXECUTION if value["kind"] == EXECUTION else DEFINITION
+    )
     return Definition(
-        kind=EXECUTION if once else DEFINITION,
+        kind=kind,
         namespace=namespace,
         name=name,
-        run=name if once else run_name(name, content),
+        run=run_of(kind, name, content),
         content=content,
         controls=controls_of(spec),
         path=document.path,
         line=document.line,
         blob=document.blob,
+        documents=document.documents,
         spec=spec,
         model=model,
         annotations=annotations,
@@ -288,7 +337,7 @@ def _clash(reading: _Reading, named: _Claims, runs: _Claims) -> Iterator[Finding
             _NAME,
             f"the name {reading.namespace}/{reading.name} is used twice, also in {other}: "
             "neither is applied",
-            "DuplicateName",
+            DUPLICATE,
         )
     elif reading.definition:
         run = reading.definition.run
@@ -298,7 +347,7 @@ def _clash(reading: _Reading, named: _Claims, runs: _Claims) -> Iterator[Finding
                 _NAME,
                 f"its run would be named {run}, as that of {other}: neither is applied; "
                 "give one of them another name",
-                "DuplicateName",
+                DUPLICATE,
             )
 
 

@@ -7,7 +7,7 @@ no further and harms no other.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.definitions import Definition
+from reconciler.core.definitions import Outline
 from reconciler.core.outcome import DocumentResult
 from reconciler.core.source import Key, SourceView
 from reconciler.core.verdicts import Todo, Verdict
@@ -31,7 +31,7 @@ class Order:
     it may still land.
     """
 
-    definition: Definition
+    definition: Outline
     verdict: Verdict
     raw: Mapping[str, object] | None = None
     uid: str = ""

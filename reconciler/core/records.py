@@ -13,6 +13,7 @@ from reconciler.core.api import (
     FirstContent,
     Metadata,
     Phase,
+    Reading,
     RecordEntry,
     RecordSpec,
     RecordState,
@@ -20,7 +21,7 @@ from reconciler.core.api import (
     WorkflowExecution,
     WorkflowRecord,
 )
-from reconciler.core.definitions import Definition
+from reconciler.core.definitions import Outline
 from reconciler.core.names import SOURCE_LABEL
 
 SPEC_HASH = "kubernaut.ai/spec-hash"
@@ -135,7 +136,7 @@ def why_over(entry: RecordEntry) -> str:
 
 
 def new_record(
-    definition: Definition, source: str, first: FirstContent | None = None
+    definition: Outline, source: str, first: FirstContent | None = None
 ) -> WorkflowRecord:
     """The record of a document that has none. No owner: it outlives every run."""
     return WorkflowRecord(
@@ -146,7 +147,7 @@ def new_record(
     )
 
 
-def first_content(definition: Definition, commit: str, now: datetime) -> FirstContent:
+def first_content(definition: Outline, commit: str, now: datetime) -> FirstContent:
     """Of a record that is made for this content: that it is intended costs no second write."""
     return FirstContent(
         content=definition.content,
@@ -154,10 +155,32 @@ def first_content(definition: Definition, commit: str, now: datetime) -> FirstCo
         commit=commit,
         blob=definition.blob,
         intended_at=now,
+        reading=reading_of(definition),
     )
 
 
-def intended(record: WorkflowRecord, definition: Definition, commit: str) -> WorkflowRecord:
+def reading_of(definition: Outline) -> Reading | None:
+    """What a document says; None where not all of its file could be read."""
+    if not definition.documents:
+        return None
+    return Reading(
+        blob=definition.blob,
+        line=definition.line,
+        documents=definition.documents,
+        kind=definition.kind,
+        content=definition.content,
+        controls=definition.controls,
+        concurrency=definition.concurrency,
+        history=definition.history,
+    )
+
+
+def read_as(record: WorkflowRecord, reading: Reading | None) -> WorkflowRecord:
+    """The record with another reading, or with none: its file is parsed then."""
+    return _with_status(record, record.contents, reading)
+
+
+def intended(record: WorkflowRecord, definition: Outline, commit: str) -> WorkflowRecord:
     """The record before the object is made; the very same one when it says so already.
 
     A content that was dropped is current again; one that is created in an object that has not
@@ -172,7 +195,7 @@ def intended(record: WorkflowRecord, definition: Definition, commit: str) -> Wor
     return _with(record, (wanted, *_others(record, definition.content)))
 
 
-def _new_entry(definition: Definition, state: RecordState, commit: str) -> RecordEntry:
+def _new_entry(definition: Outline, state: RecordState, commit: str) -> RecordEntry:
     return RecordEntry(
         content=definition.content,
         state=state,
@@ -186,9 +209,7 @@ def _others(record: WorkflowRecord, content: str) -> Iterable[RecordEntry]:
     return (each for each in record.contents if each.content != content)
 
 
-def adopted(
-    record: WorkflowRecord, definition: Definition, commit: str, uid: str
-) -> WorkflowRecord:
+def adopted(record: WorkflowRecord, definition: Outline, commit: str, uid: str) -> WorkflowRecord:
     """The record before a run is taken over that started elsewhere: it is this content's run."""
     record = superseded(record, definition.content)
     entry = _new_entry(definition, RecordState.CREATED, commit).model_copy(update={"uid": uid})
@@ -198,7 +219,7 @@ def adopted(
     return _with(record, (entry, *_others(record, definition.content)))
 
 
-def recorded(record: WorkflowRecord, definition: Definition, commit: str) -> WorkflowRecord:
+def recorded(record: WorkflowRecord, definition: Outline, commit: str) -> WorkflowRecord:
     """The record of a source that is new to the cluster: this content counts as run."""
     record = superseded(record, definition.content)
     stands = entry_of(record, definition.content)
@@ -270,10 +291,18 @@ def with_result(record: WorkflowRecord, told: RecordEntry) -> WorkflowRecord:
 
 
 def _with(record: WorkflowRecord, entries: Iterable[RecordEntry]) -> WorkflowRecord:
-    contents = _bounded(tuple(entries))
-    if contents == record.contents:
+    return _with_status(record, _bounded(tuple(entries)), record.reading)
+
+
+def _with_status(
+    record: WorkflowRecord, contents: tuple[RecordEntry, ...], reading: Reading | None
+) -> WorkflowRecord:
+    """The very same record where nothing of it changes."""
+    if (contents, reading) == (record.contents, record.reading):
         return record
-    status = RecordStatus(observed_generation=record.metadata.generation, contents=contents)
+    status = RecordStatus(
+        observed_generation=record.metadata.generation, contents=contents, reading=reading
+    )
     return record.model_copy(update={"status": status})
 
 

@@ -97,7 +97,7 @@ def _held(view: SourceView, gone: Sequence[Metadata]) -> str:
             "the source is new here, or has moved: what is left of it is looked at first",
         ),
         (bool(stated.problems), "a document could not be read, and nobody can say which it is"),
-        (not stated.definitions, "the source holds no document for this cluster"),
+        (not stated.outlines, "the source holds no document for this cluster"),
         (
             2 * len(gone) > total,
             f"{len(gone)} of its {total} objects would go, more than half: go in smaller steps",
@@ -119,7 +119,7 @@ def _beyond_history(view: SourceView, records: Records) -> Iterator[Departure]:
     runs: defaultdict[Key, list[Metadata]] = defaultdict(list)
     for meta in view.objects.values():
         runs[_document(meta)].append(meta)
-    for definition in view.definitions.definitions:
+    for definition in view.definitions.outlines:
         document = (definition.namespace, definition.name)
         record = records.get(document)
         older = [

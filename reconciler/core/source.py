@@ -17,7 +17,7 @@ from reconciler.core.api import (
     instant_or_none,
     rfc3339,
 )
-from reconciler.core.definitions import Definitions
+from reconciler.core.definitions import DUPLICATE, Definitions
 from reconciler.core.signer import Signer
 
 CHECKED_EVERY = timedelta(hours=1)  # how often a source that stands still is looked at again
@@ -70,7 +70,8 @@ class HeadState(StrEnum):
 class Head:
     """The ConfigMap `reconciler-source-<source>`; no `version` (resourceVersion): not there yet.
 
-    `commit` is the one in work and `whole` the one last applied whole, with `flags` and `release`.
+    `commit` is the one in work, last brought to an end with `flags` and by `release`, and `whole`
+    the one last applied whole.
     """
 
     name: str
@@ -103,12 +104,16 @@ class Head:
 
     def stands(self, settings: SourceSettings) -> bool:
         """Whether the commit in work was applied whole, with these flags and by this release."""
-        applied = (self.whole, self.flags, self.release)
         return (
             self.state is HeadState.WHOLE
             and self.of(settings)
-            and applied == (self.commit, settings.flags, settings.release)
+            and self.whole == self.commit
+            and self.reads_as(settings)
         )
+
+    def reads_as(self, settings: SourceSettings) -> bool:
+        """Whether what was read of a file holds still: with these flags and by this release."""
+        return (self.flags, self.release) == (settings.flags, settings.release)
 
     def fenced(self, settings: SourceSettings, commit: str, now: datetime) -> "Head":
         """The fence: from its write on, no run that read the head before may apply."""
@@ -119,6 +124,9 @@ class Head:
             commit=commit,
             state=HeadState.APPLYING,
             checked=now,
+            # Other flags may read a file otherwise: until these have come to an end, nobody knows.
+            flags=self.flags if self.reads_as(settings) else "",
+            release=self.release if self.reads_as(settings) else "",
         )
 
     def closed(
@@ -126,14 +134,15 @@ class Head:
     ) -> "Head":
         """After the applies, or instead of them when there is nothing to send."""
         head = replace(self.fenced(settings, commit, now), state=state)
-        if state is not HeadState.WHOLE:
+        if state is HeadState.RECORDING:
             return head
-        return replace(
-            head,
-            whole=commit,
-            flags=settings.flags,
-            release=settings.release,
-        )
+        whole = commit if state is HeadState.WHOLE else self.whole
+        return replace(head, whole=whole, flags=settings.flags, release=settings.release)
+
+    def doubted(self) -> "Head":
+        """As though all had been read with other flags: the next run parses every file."""
+        state = HeadState.REACHED if self.state is HeadState.WHOLE else self.state
+        return replace(self, state=state, flags="", release="")
 
     def data(self) -> dict[str, str]:
         """As the ConfigMap holds it."""
@@ -203,7 +212,8 @@ class SourceView:
     `rewritten`: the commit is known not to descend from the one that the head names.
     `objects` and `records` are by namespace and name. `unsettled` is read when an unfinished
     fence or the hourly look asks for it, and `at` is the server's time of that list. `invalid`
-    counts the documents behind the problems. `elapsed` is how long the run had been at work.
+    counts the documents behind the problems. `parsed` are the blobs of the files that were parsed;
+    the records told of the others. `elapsed` is how long the run had been at work.
     """
 
     settings: SourceSettings
@@ -217,6 +227,7 @@ class SourceView:
     rewritten: bool = False
     definitions: Definitions = field(default_factory=lambda: Definitions((), ()))
     invalid: int = 0
+    parsed: frozenset[str] = frozenset()
     objects: Mapping[Key, Metadata] = field(default_factory=lambda: MappingProxyType({}))
     records: Mapping[Key, WorkflowRecord] = field(default_factory=lambda: MappingProxyType({}))
     unsettled: tuple[WorkflowExecution, ...] = ()
@@ -254,3 +265,23 @@ class SourceView:
             return ()
         stated = self.definitions.names
         return tuple(record for key, record in self.records.items() if key not in stated)
+
+    @property
+    def misread(self) -> tuple[WorkflowRecord, ...]:
+        """Records whose file holds no such document to these flags and this release.
+
+        Theirs is taken back, or the next commit would believe it. Of two documents of one name
+        nobody knows what each would say alone.
+        """
+        told = self.definitions
+        stated = {(each.namespace, each.name) for each in told.definitions}
+        stated |= {
+            (each.namespace, each.name) for each in told.problems if each.reason == DUPLICATE
+        }
+        return tuple(
+            record
+            for key, record in self.records.items()
+            if record.reading is not None
+            and record.reading.blob in self.parsed
+            and key not in stated
+        )

@@ -17,7 +17,7 @@ from reconciler.core.api import (
     WorkflowRecord,
     instant_or_none,
 )
-from reconciler.core.definitions import CONTROLS, Definition
+from reconciler.core.definitions import CONTROLS, Definition, Outline
 from reconciler.core.envelope import mapping, text
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.outcome import DocumentResult
@@ -143,7 +143,7 @@ def recorded(stands: Verdict, entry: RecordEntry | None) -> Verdict:
     return stands
 
 
-def verdict(definition: Definition, entry: RecordEntry | None, meta: Metadata | None) -> Verdict:
+def verdict(definition: Outline, entry: RecordEntry | None, meta: Metadata | None) -> Verdict:
     """The verdict by the record's entry of its content and the metadata of its object."""
     if meta is None:
         return _without_object(entry)
@@ -167,7 +167,7 @@ def _without_object(entry: RecordEntry | None) -> Verdict:
     return already_ran(why_over(entry))
 
 
-def _as_applied(definition: Definition, entry: RecordEntry | None, meta: Metadata) -> Verdict:
+def _as_applied(definition: Outline, entry: RecordEntry | None, meta: Metadata) -> Verdict:
     """An object of this very content."""
     if entry is None:
         # An entry is older than its object: this one was restored, or its record is lost.
@@ -254,7 +254,7 @@ def already_ran(why: str) -> Verdict:
     )
 
 
-def name_taken(definition: Definition, seen: Live) -> Verdict:
+def name_taken(definition: Outline, seen: Live) -> Verdict:
     """An object of that name that is not of this source, or of another document of it."""
     owner = f"of the source {seen.source!r}" if seen.source else "of no source"
     return _taken(definition, owner)
@@ -283,7 +283,7 @@ def forgotten(record: WorkflowRecord) -> Verdict:
     )
 
 
-def _taken(definition: Definition, owner: str) -> Verdict:
+def _taken(definition: Outline, owner: str) -> Verdict:
     return Verdict(
         Todo.LEAVE,
         DocumentResult.NAME_TAKEN,

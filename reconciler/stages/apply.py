@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from reconciler.applying.entries import drop_gone, entered, record_of
+from reconciler.applying.entries import entered, record_of, tidied
 from reconciler.applying.head import write_head
 from reconciler.applying.leaving import (
     Leaver,
@@ -25,7 +25,7 @@ from reconciler.applying.leaving import (
 )
 from reconciler.core.api import RecordState
 from reconciler.core.bodies import Json, Origin, adopting, steering, touching, whole
-from reconciler.core.definitions import Definition
+from reconciler.core.definitions import Definition, Outline
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.orders import DocumentOutcome, Order, outcomes
 from reconciler.core.outcome import DocumentResult, Rule
@@ -125,7 +125,7 @@ def apply_source(
     if view.idle:
         return Applied(view.commit, {}, whole=True)
     cluster, spread = world.cluster, _Spread(workers)
-    orders = spread(partial(_ordered, cluster, view), view.definitions.definitions)
+    orders = spread(partial(_ordered, cluster, view), view.definitions.outlines)
     if paused:
         return _applied(view, [_held_back(each) for each in orders])
     if dry_run:
@@ -140,7 +140,7 @@ def _carried_out(
 ) -> Applied:
     """The order of effects. Each may be the last one of a run that dies or falls asleep."""
     orders = spread(partial(entered, cluster, view), orders)
-    records = drop_gone(cluster, view)
+    records, believed = tidied(cluster, view)
     leavers = _leavers(cluster, view, records, spread)
     # Only now: a document that its record held back is not sent, so its object must be moved.
     touches, unknown = _touches(cluster, view, _moving(orders, leavers), spread)
@@ -163,18 +163,28 @@ def _carried_out(
     late |= {seen.key for each in asked if not each.answered for seen in each.seen}
     late |= {seen.key for each in gone if not each.answered for seen in each.seen}
     late |= {each.key for each in orders if each.unanswered} | unknown
-    return replace(_closed(cluster, view, head, orders, late), deleted=_counted(gone))
+    applied = replace(_applied(view, orders), deleted=_counted(gone))
+    if late:
+        # An apply of ours may land any time. The head still says so, and the next run sends
+        # again what it could overwrite.
+        return _announced(view, head, replace(applied, unanswered=frozenset(late)))
+    told = head.closed(view.settings, view.commit, view.now, _state(view, orders, applied))
+    return _closed(cluster, view, head, told if believed else told.doubted(), applied)
 
 
 # --- before the fence -----------------------------------------------------------------------
 
 
-def _ordered(cluster: Cluster, view: SourceView, definition: Definition) -> Order:
+def _ordered(cluster: Cluster, view: SourceView, definition: Outline) -> Order:
     """What one document calls for; its object is read whole only where that decides."""
     meta = view.objects.get((definition.namespace, definition.run))
     entry = entry_of(record_of(view, definition), definition.content)
     uid = meta.uid if meta else ""
     order = Order(definition, verdict(definition, entry, meta), uid=uid)
+    if not isinstance(definition, Definition):
+        # It was not parsed since nothing is to be done about it; nothing is, whatever this says.
+        idle = order.verdict.todo is Todo.LEAVE
+        return order if idle else order.postponed("its file is parsed by the next run")
     if order.verdict.todo is Todo.LOOK or (meta is None and view.settings.adopt):
         try:
             raw = cluster.raw_workflow(definition.namespace, definition.run)
@@ -252,17 +262,10 @@ def _read_as(raw: Mapping[str, object] | None) -> Precondition:
 
 
 def _closed(
-    cluster: Cluster, view: SourceView, head: Head, orders: list[Order], late: set[Key]
+    cluster: Cluster, view: SourceView, head: Head, told: Head, applied: Applied
 ) -> Applied:
     """The last write of the head: how far the commit came."""
-    applied = _applied(view, orders)
-    if late:
-        # An apply of ours may land any time. The head still says so, and the next run sends
-        # again what it could overwrite.
-        return _announced(view, head, replace(applied, unanswered=frozenset(late)))
-    state = _state(view, orders, applied)
-    done = state is HeadState.WHOLE
-    told = head.closed(view.settings, view.commit, view.now, state)
+    done = told.state is HeadState.WHOLE
     if told == replace(head, checked=view.now) and not view.due:
         return replace(applied, whole=done)
     try:
@@ -297,12 +300,13 @@ def _counted(gone: Sequence[Sent]) -> Mapping[Rule, int]:
 
 def _sent(cluster: Cluster, view: SourceView, order: Order, *, dry_run: bool = False) -> Order:
     """The order after its apply; one that calls for none as it is."""
-    if not order.sends:
+    stated = order.definition
+    if not order.sends or not isinstance(stated, Definition):
         return order
     made = order.verdict.todo is Todo.MAKE
     known = Precondition() if made else _read_as(order.raw)
     try:
-        cluster.apply_workflow(_body(view, order), known, dry_run=dry_run)
+        cluster.apply_workflow(_body(view, order, stated), known, dry_run=dry_run)
     except (Conflict, AlreadyExists) as error:
         late = order.postponed(f"it changed since it was read: {error}")
         return _met(cluster, view, order) if made else late
@@ -313,13 +317,13 @@ def _sent(cluster: Cluster, view: SourceView, order: Order, *, dry_run: bool = F
     return order
 
 
-def _body(view: SourceView, order: Order) -> Json:
+def _body(view: SourceView, order: Order, stated: Definition) -> Json:
     origin = _origin(view)
     if order.raw is not None and order.verdict.todo is Todo.STEER:
-        return steering(order.raw, order.definition, origin)
+        return steering(order.raw, stated, origin)
     if order.raw is not None and order.verdict.todo is Todo.ADOPT:
-        return adopting(order.definition, origin, settled=live(order.raw).settled)
-    return whole(order.definition, origin)
+        return adopting(stated, origin, settled=live(order.raw).settled)
+    return whole(stated, origin)
 
 
 def _met(cluster: Cluster, view: SourceView, order: Order) -> Order:

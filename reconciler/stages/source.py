@@ -4,17 +4,23 @@ Everything that stage 3 compares is read before the fence, in the order that kee
 Nothing is written here, and nothing of a source that stands still is read but the head and the ref.
 """
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from reconciler import manifests
 from reconciler.core.definitions import Definitions, Document, Problem, read
+from reconciler.core.recall import Objects, Recalled, Records, recalled
 from reconciler.core.source import Head, SourceSettings, SourceView, head_name, read_head
 from reconciler.errors import ClusterError, SourceError, UsageError
 from reconciler.seams import Cluster, Scope, Snapshot, Source, Workflows, World
 
 _log = logging.getLogger(__name__)
+
+_NOTHING: Recalled = MappingProxyType({})
 
 
 def read_source(world: World, settings: SourceSettings) -> SourceView:
@@ -75,7 +81,13 @@ def _whole_view(
     commit = source.resolve()
     world.deadline.check()
     snapshot = source.fetch(commit)
-    definitions, invalid = _definitions(snapshot, settings)
+    known = _known(snapshot, settings, head, records, objects)
+    definitions, invalid = _definitions(snapshot, settings, known)
+    if len(definitions.recalled) != sum(len(each) for each in known.values()):
+        # Two of one name, one of them in a file that was not parsed: told by what the files say.
+        known = _NOTHING
+        definitions, invalid = _definitions(snapshot, settings, known)
+    _log.info("%d of %d files were parsed", len(snapshot.files) - len(known), len(snapshot.files))
     return SourceView(
         settings,
         head,
@@ -87,6 +99,7 @@ def _whole_view(
         rewritten=_rewritten(source, head, settings, commit),
         definitions=definitions,
         invalid=invalid,
+        parsed=frozenset(file.blob for file in snapshot.files if file.path not in known),
         objects=objects,
         records=records,
         unsettled=listed.items,
@@ -140,8 +153,20 @@ def _place(url: str, paths: Sequence[str]) -> str:
     return f"{url} ({', '.join(sorted(paths)) or 'the whole repository'})"
 
 
-def _definitions(snapshot: Snapshot, settings: SourceSettings) -> tuple[Definitions, int]:
-    """All documents of the commit, and how many of them are refused.
+def _known(
+    snapshot: Snapshot, settings: SourceSettings, head: Head, records: Records, objects: Objects
+) -> Recalled:
+    """The files that need not be parsed; all are with other flags or by another release."""
+    if not head.reads_as(settings):
+        return _NOTHING
+    files = ((file.path, file.blob) for file in snapshot.files)
+    return recalled(files, records, objects, adopt=settings.adopt)
+
+
+def _definitions(
+    snapshot: Snapshot, settings: SourceSettings, known: Recalled = _NOTHING
+) -> tuple[Definitions, int]:
+    """All documents of the commit, and how many of them are refused; known files are not parsed.
 
     A file that was not read counts as one.
     """
@@ -152,12 +177,15 @@ def _definitions(snapshot: Snapshot, settings: SourceSettings) -> tuple[Definiti
         """One file at a time: what is refused does not stay in memory."""
         nonlocal count
         for file in snapshot.files:
+            if file.path in known:
+                continue
             found, problems = manifests.documents(file.path, file.blob, file.data)
             count += len(found)
             unread.extend(problems)
             yield from found
 
-    told = read(parsed(), settings.namespace, settings.cluster)
+    outlines = itertools.chain.from_iterable(known.values())
+    told = read(parsed(), settings.namespace, settings.cluster, outlines)
     refused = count - len(told.definitions) - len(told.elsewhere)
     every = sorted((*unread, *told.problems), key=lambda problem: (problem.path, problem.line))
-    return Definitions(told.definitions, tuple(every), told.elsewhere), len(unread) + refused
+    return replace(told, problems=tuple(every)), len(unread) + refused

@@ -6,9 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.core.api import (
+    FirstContent,
     Metadata,
     Phase,
+    Reading,
     RecordEntry,
+    RecordSpec,
     RecordState,
     RecordStatus,
     WorkflowExecution,
@@ -320,9 +323,23 @@ def test_a_record_is_made_and_written(cluster: KubeCluster, server: Server, scop
     """Contract 5: without status at first; each write carries the version that was read."""
     metadata = Metadata(name="r", namespace=server.namespace, labels={SOURCE_LABEL: "default"})
     entry = RecordEntry(content="v1:0", state=RecordState.INTENDED)
-    told = RecordStatus(observed_generation=1, contents=(entry,))
-    made = cluster.create_record(WorkflowRecord(metadata=metadata, status=told))
-    assert made.status == RecordStatus()
+    said = Reading(
+        blob="b" * 40,
+        line=1,
+        documents=1,
+        kind="WorkflowDefinition",
+        content="v1:0",
+        controls="v1:1",
+        concurrency="Queue",
+        history=3,
+    )
+    first = FirstContent(
+        content="v1:0", run="r-0", commit="c" * 40, blob="b" * 40, intended_at=START, reading=said
+    )
+    spec = RecordSpec(kind="WorkflowDefinition", first=first)
+    told = RecordStatus(observed_generation=1, contents=(entry,), reading=said)
+    made = cluster.create_record(WorkflowRecord(metadata=metadata, spec=spec, status=told))
+    assert (made.spec, made.status) == (spec, RecordStatus())
     with pytest.raises(AlreadyExists):
         cluster.create_record(WorkflowRecord(metadata=metadata))
     written = cluster.write_record(made.model_copy(update={"status": told}))

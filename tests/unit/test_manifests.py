@@ -50,6 +50,7 @@ def test_a_document_comes_with_file_blob_line_and_the_line_of_each_field() -> No
                 "spec.steps[0].dependsOn[1]": 7,
                 "spec.count": 8,
             },
+            documents=1,
         )
     ]
 

@@ -20,6 +20,7 @@ from reconciler.core.api import (
     PatchConfigMap,
     PatchSecret,
     Phase,
+    Reading,
     RecordEntry,
     RecordStatus,
     Step,
@@ -88,7 +89,12 @@ INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
             " conditions",
             id="child-status",
         ),
-        pytest.param(RecordStatus, "observedGeneration contents", id="record-status"),
+        pytest.param(RecordStatus, "observedGeneration contents reading", id="record-status"),
+        pytest.param(
+            Reading,
+            "blob line documents kind content controls concurrency history",
+            id="reading",
+        ),
         pytest.param(
             RecordEntry,
             "content state run uid commit blob startTime endTime phase progress",
