@@ -53,6 +53,12 @@ class Release:
 
     def run_now(self, job: str) -> Ended:
         """A run at once, as the notes of the chart say; its Job completes, or fails, as it did."""
+        self.start(job)
+        (ended,) = self.carried_out(job)
+        return ended
+
+    def start(self, job: str) -> None:
+        """A Job of the CronJob's, whose pods nobody runs yet."""
         subprocess.run(
             [
                 *(tool("kubectl"), "--kubeconfig", self.helm.kubeconfig),
@@ -62,12 +68,11 @@ class Release:
             check=True,
             capture_output=True,
         )
-        return self.carried_out(job)
 
-    def carried_out(self, job: str) -> Ended:
-        """The pod that the Job's controller makes, to its end, and the Job's."""
-        ended = self.kubelet.run(self.namespace, self._pod_of(job))
-        wanted = "Failed" if ended.code else "Complete"
+    def carried_out(self, job: str) -> list[Ended]:
+        """The pods that the Job's controller makes, each to its end, and the Job to its own."""
+        ended = [self.kubelet.run(self.namespace, pod) for pod in self._pods_of(job)]
+        wanted = "Failed" if any(each.code for each in ended) else "Complete"
         eventually(lambda: wanted in self._conditions(job), f"job {job} is not {wanted}", _PATIENCE)
         return ended
 
@@ -88,13 +93,17 @@ class Release:
         assert process.returncode == (1 if ended.code else 0), output + errors + ended.output
         return ended
 
-    def _pod_of(self, job: str) -> str:
+    def _pods_of(self, job: str) -> list[str]:
+        """Sorted: those of an Indexed Job by their index."""
         path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector=job-name%3D{job}"
-        eventually(
-            lambda: bool(self.api.get(path)[1]["items"]), f"job {job} makes no pod", _PATIENCE
-        )
-        (pod,) = self.api.get(path)[1]["items"]
-        return str(pod["metadata"]["name"])
+        _, found = self.api.get(f"{_BATCH}/{self.namespace}/jobs/{job}")
+
+        def made() -> list[str]:
+            return sorted(pod["metadata"]["name"] for pod in self.api.get(path)[1]["items"])
+
+        wanted = found["spec"]["completions"]
+        eventually(lambda: len(made()) == wanted, f"not {wanted} pods of job {job}", _PATIENCE)
+        return made()
 
     def _conditions(self, job: str) -> set[str]:
         _, found = self.api.get(f"{_BATCH}/{self.namespace}/jobs/{job}")

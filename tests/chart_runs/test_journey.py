@@ -111,6 +111,21 @@ def test_helm_test_fails_where_the_repository_refuses_the_login(world: World) ->
     assert LOGIN[1] not in ended.output + ended.log
 
 
+def test_shards_are_the_pods_of_one_job_and_leave_no_workflow_out(world: World) -> None:
+    """Each knows which one it is by its place in the Job; the first one reads the source."""
+    names = [f"w{number}" for number in range(8)]
+    files = {f"{name}.yaml": document(name, *steps("a")) for name in names}
+    world.https.repository.commit(files)
+    release, values = world.releases("helm"), world.by_https() | {"shards": 2}
+    values["source"]["firstRun"] = "run"
+    release.helm.install(values)
+    release.start("shards")
+    for ended in release.carried_out("shards"):
+        _done(ended)
+    assert len(world.shop.listed(world.shop.children)) == len(names)
+    assert [world.gauge("run_exit_code", shard=f"{index}-2") for index in range(2)] == [0, 0]
+
+
 def test_a_key_in_a_secret_opens_a_repository_over_ssh(world: World, git_ssh: SshServer) -> None:
     """The key is root's and of the pod's group, and ssh takes it; the host is the known one."""
     repository, commit = git_ssh.repository({"one.yaml": document("one", *steps("a"))})
@@ -139,6 +154,6 @@ def test_the_schedule_makes_jobs_of_its_own(world: World) -> None:
     release = world.releases("helm")
     release.helm.install(world.by_https() | {"suspend": False})
     eventually(lambda: bool(release.jobs()), "the schedule makes no job", _LONGEST_WAIT)
-    job = release.jobs()[0]
-    _done(release.carried_out(job))
+    (ended,) = release.carried_out(release.jobs()[0])
+    _done(ended)
     assert world.gauge("last_run_timestamp_seconds") > 0

@@ -21,7 +21,7 @@ from tests.apiserver.asked import Grant, asked, denied, granted, missing, unused
 from tests.apiserver.identities import kubeconfig
 from tests.apiserver.objects import Body
 from tests.apiserver.repository import Repository, document
-from tests.apiserver.runs import RECONCILER, Shop, steps
+from tests.apiserver.runs import RECONCILER, Ended, Shop, steps
 from tests.chart_runs.releases import Release, Releases
 from tests.controlplane import ROOT, Api, Audit
 
@@ -45,6 +45,17 @@ class Released(Shop):
     """A shop whose runs have the flags of a release, and its account."""
 
     flags: Mapping[str, str] = field(default_factory=dict)
+    shards: int = 1
+
+    @override
+    def done(self, *flags: str) -> Ended:
+        """A run of each shard, one after the other; how the last one ended."""
+        return [super(Released, each).done(*flags) for each in self.each()][-1]
+
+    def each(self) -> list["Released"]:
+        """The runs of one Job."""
+        told = [f"{index}/{self.shards}" for index in range(self.shards)]
+        return [replace(self, flags={**self.flags, "RECONCILER_SHARD": each}) for each in told]
 
     @override
     def command(self, *flags: str, program: Sequence[str] = RECONCILER) -> list[str]:
@@ -70,9 +81,10 @@ def _released(release: Release, folder: Path) -> Released:
     file = kubeconfig(folder, release.api, answer["status"]["token"])
     template = release.cronjob["spec"]["jobTemplate"]["spec"]["template"]
     (container,) = template["spec"]["containers"]
-    flags = {each["name"]: each["value"] for each in container["env"]}
+    flags = {each["name"]: each["value"] for each in container["env"] if "value" in each}
     flags["RECONCILER_STATE_NAMESPACE"] = release.namespace  # in a pod: its own
-    return Released(release.api, release.namespace, file, flags)
+    shards = release.cronjob["spec"]["jobTemplate"]["spec"]["completions"]
+    return Released(release.api, release.namespace, file, flags, shards)
 
 
 def _granted(release: Release) -> set[Grant]:
@@ -183,6 +195,9 @@ def _dry(shop: Released, repository: Repository) -> None:
             _with_a_source,
             id="a-source-and-all-namespaces",
         ),
+        pytest.param(
+            {"source": {"name": "shop"}, "shards": 2}, _with_a_source, id="a-source-and-shards"
+        ),
     ],
 )
 def test_a_release_is_granted_what_its_runs_ask_for_and_no_more(
@@ -214,5 +229,8 @@ def test_a_release_is_granted_what_its_runs_ask_for_and_no_more(
 
 def _of_the_table(shop: Released) -> set[Grant]:
     """What `reconciler check` would ask for, with the release's flags."""
-    told = settings.settle(settings.parse([], shop.flags), Home(shop.namespace))
-    return {Grant(each.group, each.what, each.verb, each.name) for each in rights(told)}
+    return {
+        Grant(each.group, each.what, each.verb, each.name)
+        for shard in shop.each()
+        for each in rights(settings.settle(settings.parse([], shard.flags), Home(shop.namespace)))
+    }

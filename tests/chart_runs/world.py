@@ -35,13 +35,13 @@ class World:
         (workflow,) = self.shop.listed(self.shop.workflows)
         return workflow
 
-    def gauge(self, name: str, **labels: str) -> float:
+    def gauge(self, name: str, shard: str = "0-1", **labels: str) -> float:
         """What a scrape sees of the release's runs."""
         grouping = {
             "job": "reconciler",
             "namespace": self.namespace,
             "source": "reconciler",
-            "shard": "0-1",
+            "shard": shard,
         }
         seen = scraped(self.pushgateway, grouping)
         return seen[f"reconciler_{name}", frozenset(labels.items())]
