@@ -58,10 +58,8 @@ demo: setup ## a commit becomes a finished workflow; KUBECONFIG=FILE takes a clu
 	@env -u KUBECONFIG $(BIN)/python -m hack.demo.demo $(DEMO_CLUSTER)
 
 .PHONY: bench
-bench: setup ## the scenarios of bench/, each against its peers and its budget
-	@over=; for scenario in bench/*.py; do \
-		echo "== $$scenario"; $(BIN)/python "$$scenario" || over="$$over $$scenario"; \
-	done; test -z "$$over" || { echo "over budget:$$over" >&2; exit 1; }
+bench: setup ## beside peers, with budgets (half an hour); SCENARIOS='…' for some, COMPARE=file
+	@$(BIN)/python -m bench $(if $(COMPARE),--compare '$(COMPARE)') $(SCENARIOS)
 
 .PHONY: image
 image: ## the container image
