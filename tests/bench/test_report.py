@@ -153,10 +153,3 @@ def test_the_drawing_is_whole_and_tells_its_numbers(tmp_path: Path) -> None:
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "ours: 20 ms + 500 ms for each 1,000" in texts
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 4
-
-
-def test_the_drawing_in_the_docs_is_that_of_the_result_beside_it() -> None:
-    """`python -m bench.trend` makes it again."""
-    result = report.load(ROOT / "docs" / "performance.json")
-    drawn = trend.drawn(trend.panels(result))
-    assert (ROOT / "docs" / "performance-trend.svg").read_text() == drawn
