@@ -70,13 +70,14 @@ def spend(command: Sequence[str | Path], more: Mapping[str, str] | None = None) 
 
 
 def interleaved(sides: Mapping[K, Callable[[], Spent]], rounds: int) -> Mapping[K, list[Spent]]:
-    """What each side took, a round each; the first round finds things cold and does not count."""
+    """What each side took, a round each; a first one finds things cold and does not count.
+
+    A single round is not for its times: then there is no first one.
+    """
     taken: dict[K, list[Spent]] = {side: [] for side in sides}
     order = list(sides)
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1 if rounds > 1 else 1):
         for side in order:
-            spent = sides[side]()
-            if number:
-                taken[side].append(spent)
+            taken[side].append(sides[side]())
         order = [*order[1:], order[0]]
-    return taken
+    return {side: spent[-rounds:] for side, spent in taken.items()}

@@ -99,7 +99,7 @@ def _uid(*words: str) -> str:
 def stamp(place: Place, namespace: str, steps: Sequence[Json], *turns: "Turn") -> Stamp:
     """The first workflow, after real runs and what an executor does between them.
 
-    One turn is one run and then what is said of the children; two runs more record it.
+    One turn is one run and then what is said of the children; one run more records it.
     """
     place.namespace(namespace)
     name = "proto-typus"
@@ -123,7 +123,6 @@ def stamp(place: Place, namespace: str, steps: Sequence[Json], *turns: "Turn") -
             say(place.api, child, turn.says(child["spec"]["stepName"]))
         if turn.recorded:
             reconcile(place, *flags)
-            reconcile(place, *flags)
     return _taken(place, namespace, name, made["metadata"]["uid"])
 
 
@@ -132,7 +131,7 @@ class Turn:
     """What an executor says of the children after a run, by step; empty says nothing."""
 
     says: Callable[[str], str]
-    recorded: bool = True  # two more runs, after which nothing is left to do
+    recorded: bool = True  # one more run, after which nothing is left to do
 
 
 def say(api: Api, child: Json, phase: str) -> None:

@@ -45,7 +45,8 @@ func churn(ctx context.Context, client dynamic.Interface, namespace string,
 			return advance(ctx, client, namespace, workflow)
 		})
 	}
-	return int(written.Load()), group.Wait()
+	err := group.Wait()
+	return int(written.Load()), err
 }
 
 func advance(ctx context.Context, client dynamic.Interface, namespace string,
