@@ -6,9 +6,11 @@ redirects underneath are off, because a write that is sent twice answers for its
 """
 
 import contextlib
+import math
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ from reconciler.retry import Transient
 CONNECTIONS = 16  # as many as the threads of a run; more would only queue at the server
 _CHUNK = 1 << 18  # bytes; the time is looked at between two chunks
 _SHORTEST = 0.05  # seconds: a timeout of 0 would mean none
+_FRESH = 1.0  # seconds; the client sets itself up anew whenever credentials are asked for: 0.3 ms
 
 
 class TimedOut(Transient):
@@ -45,15 +48,20 @@ class Transport(Protocol):
 
 
 class ApiTransport:
-    """A real API server. The configuration becomes this transport's own."""
+    """A real API server. The configuration becomes this transport's own.
 
-    def __init__(self, configuration: Configuration) -> None:
+    `fresh` is for how many seconds credentials are used before they are asked for again.
+    """
+
+    def __init__(self, configuration: Configuration, *, fresh: float = _FRESH) -> None:
         configuration.retries = False
         configuration.connection_pool_maxsize = CONNECTIONS
         self._client = ApiClient(configuration)
         self._client.user_agent = "reconciler"
         self._pool: urllib3.PoolManager = self._client.rest_client.pool_manager
         self._free = threading.BoundedSemaphore(CONNECTIONS)
+        self._fresh = fresh
+        self._credentials: tuple[float, Mapping[str, str]] = (-math.inf, {})  # when, and which
         self._host = str(configuration.host)
         self._address = urlsplit(self._host).netloc.rpartition("@")[2]  # without a password
 
@@ -87,18 +95,26 @@ class ApiTransport:
         return Response(answer.status, body, headers)
 
     def _headers(self, request: Request) -> dict[str, str]:
-        """With the credentials of this moment: a token in a file is read again each minute."""
         headers = {
             **self._client.default_headers,
+            **self._authorization(),
             "Accept": request.accept,
             "Accept-Encoding": "gzip",  # a long list is a twentieth, and comes in few pieces
         }
         if request.content_type:
             headers["Content-Type"] = request.content_type
-        self._client.update_params_for_auth(
-            headers, [], ["BearerToken"], request.path, request.method, None
-        )
         return headers
+
+    def _authorization(self) -> Mapping[str, str]:
+        """Of this moment: a token in a file is read again each minute."""
+        asked, headers = self._credentials
+        now = time.monotonic()
+        if now - asked < self._fresh:
+            return headers
+        found: dict[str, str] = {}
+        self._client.update_params_for_auth(found, [], ["BearerToken"], "", "", None)
+        self._credentials = (now, found)
+        return found
 
     def _no_answer(self, request: Request, error: Exception, timeout: float) -> Unreachable:
         """In words of our own: those of the libraries repeat addresses, and with them passwords."""
