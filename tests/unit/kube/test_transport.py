@@ -124,7 +124,7 @@ def test_credentials_are_those_of_the_moment() -> None:
 
 
 def test_credentials_are_not_asked_for_again_within_a_moment() -> None:
-    """The client sets itself up anew each time: a third of a run's own time with many writes."""
+    """The client sets itself up anew each time: a fifth of a run's own time with many writes."""
     asked: list[Configuration] = []
     settings = {"api_key": {"BearerToken": "Bearer one"}, "refresh_api_key_hook": asked.append}
     with RawServer(answers()) as server, to(server, fresh=60.0, **settings) as transport:
