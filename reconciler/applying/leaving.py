@@ -39,17 +39,22 @@ class Sent:
     rule: Rule | None = None
 
 
-def looked_at(cluster: Cluster, view: SourceView, departure: Departure) -> Leaver | None:
-    """A run that may go, once its object says so too; None leaves it where it is."""
+def looked_at(
+    cluster: Cluster, view: SourceView, departure: Departure
+) -> tuple[Leaver | None, bool]:
+    """A run that may go, once its object says so too, and whether that could be read."""
     try:
         raw = cluster.raw_workflow(*departure.key)
+    except Refused as error:
+        _log.warning("%s/%s could not be looked at: %s", *departure.key, error)
+        return None, True
     except ClusterError as error:
         _log.info("%s/%s is looked at by the next run: %s", *departure.key, error)
-        return None
+        return None, False
     seen = live(raw) if raw else None
     if seen is None or not leaves(view, departure, seen):
-        return None
-    return Leaver(departure, Sighting(departure.key, seen.uid, seen.version))
+        return None, True
+    return Leaver(departure, Sighting(departure.key, seen.uid, seen.version)), True
 
 
 def tell_held(found: Departures) -> None:

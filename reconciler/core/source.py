@@ -139,6 +139,11 @@ class Head:
         whole = commit if state is HeadState.WHOLE else self.whole
         return replace(head, whole=whole, flags=settings.flags, release=settings.release)
 
+    @property
+    def doubtful(self) -> bool:
+        """Written by a run that could not look at all that it should have."""
+        return not (self.new or self.flags or self.unfinished)
+
     def doubted(self) -> "Head":
         """As though all had been read with other flags: the next run parses every file."""
         state = HeadState.REACHED if self.state is HeadState.WHOLE else self.state
@@ -211,9 +216,10 @@ class SourceView:
     `due`: an hour has passed since the last look, so the records are looked after too.
     `rewritten`: the commit is known not to descend from the one that the head names.
     `objects` and `records` are by namespace and name. `unsettled` is read when an unfinished
-    fence or the hourly look asks for it, and `at` is the server's time of that list. `invalid`
-    counts the documents behind the problems. `parsed` are the blobs of the files that were parsed;
-    the records told of the others. `elapsed` is how long the run had been at work.
+    fence, a doubtful head or the hourly look asks for it; `at` is the server's time of that list.
+    `invalid` counts the documents behind the problems. `parsed` are the blobs of the files that
+    were parsed; the records told of the others. `elapsed` is how long the run had been at work by
+    then: at `at`, or where that is not known, at `now`.
     """
 
     settings: SourceSettings

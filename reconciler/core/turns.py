@@ -30,10 +30,14 @@ def in_turn(items: Iterable[T], workflow_of: Callable[[T], WorkflowExecution]) -
                 del queues[namespace]
 
 
-def _since(workflow: WorkflowExecution) -> tuple[datetime, tuple[str, str]]:
-    """When a run last did something about it, by the server's clock; its name settles a tie."""
+def _since(workflow: WorkflowExecution) -> tuple[datetime, bool, tuple[str, str]]:
+    """When a run last did something about it, by the server's clock.
+
+    Of two at the same second who has started comes first: the other may wait for its end.
+    """
     status = workflow.status
     times = [workflow.metadata.creation_timestamp, status.last_transition_time]
     for result in status.step_results:
         times += (result.reserved_at, result.healed_at)
-    return max((each for each in times if each is not None), default=_EVER), workflow.key
+    since = max((each for each in times if each is not None), default=_EVER)
+    return since, not status.phase.started, workflow.key

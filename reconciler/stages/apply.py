@@ -129,7 +129,7 @@ def apply_source(
     if paused:
         return _applied(view, [_held_back(each) for each in orders])
     if dry_run:
-        for leaver in _leavers(cluster, view, view.records, spread):
+        for leaver in _leavers(cluster, view, view.records, spread)[0]:
             tell_dry(leaver)
         return _applied(view, spread(partial(_sent, cluster, view, dry_run=True), orders))
     return _carried_out(cluster, view, orders, spread)
@@ -141,7 +141,7 @@ def _carried_out(
     """The order of effects. Each may be the last one of a run that dies or falls asleep."""
     orders = spread(partial(entered, cluster, view), orders)
     records, believed = tidied(cluster, view)
-    leavers = _leavers(cluster, view, records, spread)
+    leavers, seen = _leavers(cluster, view, records, spread)
     # Only now: a document that its record held back is not sent, so its object must be moved.
     touches, unknown = _touches(cluster, view, _moving(orders, leavers), spread)
     # a crash here: contents are intended and nothing is applied. The next run applies them, or
@@ -169,7 +169,8 @@ def _carried_out(
         # again what it could overwrite.
         return _announced(view, head, replace(applied, unanswered=frozenset(late)))
     told = head.closed(view.settings, view.commit, view.now, _state(view, orders, applied))
-    return _closed(cluster, view, head, told if believed else told.doubted(), applied)
+    # What could not be looked at may have to go: the next run looks as though flags had changed.
+    return _closed(cluster, view, head, told if believed and seen else told.doubted(), applied)
 
 
 # --- before the fence -----------------------------------------------------------------------
@@ -201,12 +202,14 @@ def _held_back(order: Order) -> Order:
     return order.postponed("paused: nothing is applied") if order.sends else order
 
 
-def _leavers(cluster: Cluster, view: SourceView, records: Records, spread: _Spread) -> list[Leaver]:
-    """Who is deleted at the end of the stage, each looked at whole."""
+def _leavers(
+    cluster: Cluster, view: SourceView, records: Records, spread: _Spread
+) -> tuple[list[Leaver], bool]:
+    """Who is deleted at the end of the stage, each looked at whole; whether all could be."""
     found = departures(view, records)
     tell_held(found)
     seen = spread(partial(looked_at, cluster, view), found.items)
-    return [leaver for leaver in seen if leaver is not None]
+    return [leaver for leaver, _ in seen if leaver is not None], all(known for _, known in seen)
 
 
 def _moving(orders: Sequence[Order], leavers: Sequence[Leaver]) -> frozenset[Key]:

@@ -73,9 +73,12 @@ def _whole_view(
     another one intended has then seen a commit at least as new.
     """
     cluster, scope = world.cluster, Scope(settings.namespace, settings.name)
-    due = head.due(now)
+    due, elapsed = head.due(now), world.deadline.elapsed
     objects = {(each.namespace, each.name): each for each in cluster.source_workflows(scope)}
-    listed = cluster.workflows(scope) if due or head.unfinished else Workflows(())
+    looks = due or head.unfinished or head.doubtful
+    listed = cluster.workflows(scope) if looks else Workflows(())
+    if listed.at is not None:
+        elapsed = world.deadline.elapsed
     records = {record.key: record for record in cluster.records(scope)}
     world.deadline.check()
     commit = source.resolve()
@@ -104,7 +107,7 @@ def _whole_view(
         records=records,
         unsettled=listed.items,
         at=listed.at,
-        elapsed=timedelta(seconds=world.deadline.elapsed),
+        elapsed=timedelta(seconds=elapsed),
     )
 
 

@@ -220,8 +220,7 @@ class Explorer:
             self.tally.known += 1
             return
         self._clean_runs()
-        owed = heals is Heals.NOW and not self.workload.hourly
-        if owed and last < len(self._scenes):
+        if heals is Heals.NOW and last < len(self._scenes):
             _same(picture(self._play), self._scenes[last].quiet, "I6: after two clean runs")
         self._finish(last + 1)
         if heals >= Heals.LATER and self.workload.confluent:

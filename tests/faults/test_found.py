@@ -24,6 +24,10 @@ _FOUND = [
         read("withdrawn 3.8:record-disowned"),
         id="nor-one-that-was-taken-away-between-read-and-write",
     ),
+    pytest.param(
+        read("history 2.3:429"), id="a-call-that-took-its-time-moves-no-deletion-to-another-hour"
+    ),
+    pytest.param(read("queued 2.0:429"), id="nor-a-successor-to-another-run"),
 ]
 
 

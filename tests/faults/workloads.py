@@ -31,8 +31,7 @@ Scenes = tuple[tuple[Act, ...], ...]
 class Workload:
     """`ends`: how attempts end, see `Executor`. `page`: objects a page of every list.
 
-    `confluent`: the end does not depend on when who acted, so that it can be compared. `hourly`:
-    what it is about is due once an hour, so that after two clean runs it is not owed.
+    `confluent`: the end does not depend on when who acted, so that it can be compared.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Workload:
     page: int = 0
     repository: Repository | None = None
     confluent: bool = True
-    hourly: bool = False
 
     def play(self) -> Play:
         """A new play, its workflows made and no run begun."""
@@ -358,8 +356,6 @@ QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED = (
     replace(each, confluent=False)
     for each in (QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED)
 )
-# A run that could not be looked at before it is deleted waits for the next look.
-HISTORY, EXPIRING, PRUNED = (replace(each, hourly=True) for each in (HISTORY, EXPIRING, PRUNED))
 
 WORKLOADS: Mapping[str, Workload] = {
     each.name: each

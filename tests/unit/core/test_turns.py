@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.core.api import StepResult, StepStatus, WorkflowExecution
+from reconciler.core.api import Phase, StepResult, StepStatus, WorkflowExecution
 from reconciler.core.turns import in_turn
 from tests.builders import NOW, step, workflow
 
@@ -50,6 +50,13 @@ def test_namespaces_take_turns() -> None:
 def test_a_tie_is_settled_by_name() -> None:
     """Twice the same list, twice the same order."""
     assert _names(_of("shop", "b"), _of("shop", "a")) == ["a", "b"]
+
+
+def test_at_the_same_second_who_has_started_comes_first() -> None:
+    """A queued run waits for the one before it, and starts in the same pass when that one ends."""
+    begun = _of("shop", "z")
+    begun = begun.with_status(begun.status.model_copy(update={"phase": Phase.EXECUTING}))
+    assert _names(_of("shop", "a"), begun) == ["z", "a"]
 
 
 def test_a_workflow_without_any_time_has_waited_for_ever() -> None:

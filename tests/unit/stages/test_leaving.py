@@ -22,6 +22,7 @@ from reconciler.kube.requests import (
 )
 from reconciler.stages.records import Answer
 from tests.builders import NAMESPACE
+from tests.unit.runs import Meets, of, refusal
 from tests.unit.stages.scene import HEAD, Once, Refusing, Scene, document, execution, results
 
 EXPIRING = "  ttlSecondsAfterSettled: 600\n"
@@ -499,6 +500,28 @@ def test_a_delete_without_an_answer_is_looked_at_again_by_the_next_run(gone: Sce
     assert gone.head.state is HeadState.APPLYING
     gone.server.interceptor = None
     assert gone.run(prune=True).source().deleted == {Rule.PRUNE: 1}
+    assert gone.whole
+
+
+def test_a_look_without_an_answer_is_taken_again_by_the_next_run(gone: Scene) -> None:
+    """I6: not by the one that looks in an hour."""
+    unread = of(Verb.GET, WORKFLOWS)
+    gone.server.interceptor = Meets(unread, lambda: refusal(503))
+    assert gone.run(prune=True).source().deleted == {}
+    assert not gone.whole
+    gone.server.interceptor = None
+    assert gone.run(prune=True).source().deleted == {Rule.PRUNE: 1}
+    assert gone.whole
+
+
+def test_a_look_that_is_refused_is_told_and_the_rest_goes_on(
+    gone: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """I11: a role that may not read; the commit is whole all the same."""
+    gone.server.interceptor = Meets(of(Verb.GET, WORKFLOWS), lambda: refusal(403))
+    with caplog.at_level(logging.WARNING):
+        assert gone.run(prune=True).source().deleted == {}
+    assert [each for each in caplog.messages if "could not be looked at" in each]
     assert gone.whole
 
 
