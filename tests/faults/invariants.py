@@ -155,6 +155,7 @@ class Monitor:
         if workflow is None:
             return  # deleted between reservation and creation: its child goes with it
         _hold(rules.well_made(workflow, after))
+        _hold(rules.stops_at_birth(actor, workflow, after))
         if attempt in self.past.forgiven or attempt[0] in self.past.erased:
             return
         _hold(self._in_its_place(actor, workflow, after))

@@ -6,7 +6,9 @@ Each tells everything that is wrong, for people, beginning with the invariant.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from reconciler.kube.requests import CONFIG_MAPS, LEASES, RECORDS, Verb
+from pydantic_core import from_json
+
+from reconciler.kube.requests import CONFIG_MAPS, LEASES, RECORDS, WORKFLOWS, Verb
 from tests.fakes.memory.storage import Change
 from tests.faults import reading
 from tests.faults.process import Process
@@ -141,6 +143,23 @@ def well_made(workflow: Json, child: Json) -> Iterator[str]:
     references = about.get("ownerReferences", ())
     if [each["uid"] for each in references] != [owner["uid"]] or not reading.owner(child):
         yield f"I5: {about['name']} is owned by {references}"
+
+
+def stops_at_birth(actor: Process, workflow: Json, child: Json) -> Iterator[str]:
+    """Contract 4: under a terminal phase what is reserved is created all the same, to stop at once.
+
+    The phase is the one that this run wrote: it may have slept since, and others written another.
+    """
+    name = workflow["metadata"]["name"]
+    written = [
+        from_json(each.body)["status"]["phase"]
+        for each in actor.calls
+        if each.verb is Verb.UPDATE
+        and (each.target.resource, each.target.subresource) == (WORKFLOWS, "status")
+        and each.target.name == name
+    ]
+    if written and written[-1] in reading.OVER and not child["spec"].get("cancelRequested"):
+        yield f"contract 4: {child['metadata']['name']} is created to run, {name} is {written[-1]}"
 
 
 def bounded(actor: Process, child: Json) -> Iterator[str]:
