@@ -21,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 # --- the environment ---------------------------------------------------------------------------
 
@@ -117,6 +117,11 @@ test-apiserver: setup ## the tests on a real control plane (its first build take
 	@test -n "$${RECONCILER_TEST_KUBECONFIG:-}" || hack/cluster build
 	@hack/cluster build helm helm3 >/dev/null
 	@$(BIN)/python -m pytest -q --timeout 300 -m apiserver
+
+.PHONY: test-e2e
+test-e2e: setup ## the journey on kind with the built image; needs Docker, kind and kubectl
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[kind]'
+	@$(BIN)/python -m pytest -q -rs -m e2e tests/e2e
 
 .PHONY: soak
 soak: setup ## runs that are killed 100 times, and the server twice; two minutes

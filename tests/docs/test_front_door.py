@@ -74,6 +74,7 @@ def test_make_alone_tells_what_there_is() -> None:
     listed = {line.split()[1] for line in told.splitlines()}
     assert {
         *("help", "setup", "demo", "fmt", "check", "test", "test-unit", "test-apiserver"),
+        "test-e2e",
         *("generate", "lock", "bench", "image", "soak", "explore", "mutants", "clean"),
     } == listed
 
