@@ -27,7 +27,6 @@ _FOUND = [
     pytest.param(
         read("history 2.3:429"), id="a-call-that-took-its-time-moves-no-deletion-to-another-hour"
     ),
-    pytest.param(read("queued 3.0:429"), id="nor-a-successor-to-another-run"),
 ]
 
 
