@@ -16,12 +16,9 @@ from pathlib import Path
 
 from bench import report
 from bench.measure import ROOT, Broken
-from bench.options import PEERS, ROUNDS, Options
+from bench.options import ALONE, ON_A_SERVER, PEERS, ROUNDS, Options
 from bench.result import Count, Figure, Ratio
 
-# Those with a control plane of their own, and those that need none.
-ON_A_SERVER = ("noop", "churn", "history", "imported", "moved", "drain", "memory", "bill")
-ALONE = ("start", "decide", "source")
 _RESULT = ROOT / "build" / "bench.json"
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 PEERS = ("go", "kopf")
+ALONE = ("start", "decide", "source")  # these need no control plane
+ON_A_SERVER = ("noop", "churn", "history", "memory", "imported", "moved", "drain", "bill")
 ROUNDS = 9
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.options import ALONE, ON_A_SERVER
 from bench.result import Count, Figure, Ratio, plain, read
 
 Result = dict[str, Any]
@@ -27,7 +28,9 @@ def load(path: Path) -> Result:
 
 
 def merged(result: Result, name: str, part: Mapping[str, Any]) -> Result:
-    return {**result, "scenarios": {**result["scenarios"], name: part}}
+    parts = {**result["scenarios"], name: part}
+    order = [each for each in (*ALONE, *ON_A_SERVER) if each in parts]
+    return {**result, "scenarios": {each: parts[each] for each in order}}
 
 
 def write(path: Path, findings: Iterable[Finding], kubernetes: str) -> None:

@@ -78,7 +78,7 @@ def test_a_drain_costs_under_three_writes_a_step_and_one_more_with_a_record(
 @pytest.mark.apiserver
 def test_every_scenario_told_what_it_compares(result: Mapping[str, Any]) -> None:
     """Each ratio has both sides of the same rounds, and at small sizes no budget."""
-    assert list(result["scenarios"]) == list(_COUNTED)
+    assert set(result["scenarios"]) == set(_COUNTED)
     ratios = _found(result, "ratio")
     assert {what.partition(":")[0] for what in ratios} == {
         *("no-op", "churn", "first import", "ref moved"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report, trend
+from bench import page, report, trend
 from bench.measure import Broken, Spent, interleaved, spend
 from bench.result import Beside, Count, Figure, Ratio, Spread, divided, plain, read
 from tests.controlplane import ROOT
@@ -153,3 +153,13 @@ def test_the_drawing_is_whole_and_tells_its_numbers(tmp_path: Path) -> None:
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert "ours: 20 ms + 500 ms for each 1,000" in texts
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 4
+
+
+def test_the_page_in_the_docs_tells_the_result_beside_it() -> None:
+    """`python -m bench.page` writes its figures and its drawing again."""
+    docs = ROOT / "docs"
+    result = report.load(docs / "performance.json")
+    told = (docs / "performance.md").read_text()
+    assert page.rendered(told, result) == told
+    drawn = trend.drawn(trend.panels(result))
+    assert (docs / "performance-trend.svg").read_text() == drawn
