@@ -1,10 +1,11 @@
 """The requests of a run by urllib3 and json and nothing else: less no Python program can do.
 
-    bytes|lists|churn NAMESPACE
+    bytes|lists|plain|churn NAMESPACE
 
 `bytes` makes the lists and throws the answers away: what is left is the server's time. `lists`
-parses them, `churn` also writes each workflow's status, creates its next child and tells an Event.
-As many lists and writes at once as a run has. It prints one JSON line.
+parses them, `plain` does so one list after another, `churn` also writes each workflow's status,
+creates its next child and tells an Event. As many lists and writes at once as a run has, but for
+`plain`. It prints one JSON line.
 """
 
 import base64
@@ -95,7 +96,7 @@ class Server:
 
 def main() -> int:
     what, namespace = sys.argv[1:]
-    act = {"bytes": _bytes, "lists": _lists, "churn": _churn}[what]
+    act = {"bytes": _bytes, "lists": _lists, "plain": _plain, "churn": _churn}[what]
     server = Server(namespace)
     names = _names(namespace) if what == "bytes" else []
     began, used = time.perf_counter(), time.process_time()
@@ -130,11 +131,17 @@ def _lists(server: Server, _: list[str]) -> Json:
     return {"workflows": len(workflows), "children": len(children)}
 
 
-def _read(server: Server) -> tuple[list[Json], list[Json]]:
+def _plain(server: Server, _: list[str]) -> Json:
+    """As most would write it."""
+    workflows, children = _read(server, at_once=1)
+    return {"workflows": len(workflows), "children": len(children)}
+
+
+def _read(server: Server, at_once: int = _LISTS_AT_ONCE) -> tuple[list[Json], list[Json]]:
     server.ask("GET", f"/api/v1/namespaces/{server.namespace}/configmaps/reconciler-paused")
     workflows = server.items(server.unsettled)
     lists = server.of(sorted(item["metadata"]["name"] for item in workflows))
-    with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         children = [child for part in pool.map(server.items, lists) for child in part]
     return workflows, children
 

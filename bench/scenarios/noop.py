@@ -48,6 +48,8 @@ def _sides(place: Place, options: Options) -> Iterator[tuple[Side, Callable[[], 
         namespace, flags = _namespace(size), _flags(size)
         yield ("ours", size), partial(_whole, size, partial(place.body, *flags))
         yield ("bare", size), partial(_whole, size, partial(place.bare, "lists", namespace))
+        if size == options.usual:
+            yield ("plain", size), partial(_whole, size, partial(place.bare, "plain", namespace))
         yield ("server", size), partial(place.bare, "bytes", namespace)
         yield ("process", size), partial(place.run, *flags)
         if "go" in options.peers:
@@ -68,6 +70,9 @@ def _ratios(taken: Taken, size: int, *, usual: bool) -> Iterator[Ratio | Figure]
     bare = Beside(NAME, ours, taken["bare", size])
     yield bare.ratio("body", f"{words} / bare urllib3", _BARE if usual else None)
     yield bare.ratio("body CPU", f"{words} / bare urllib3")
+    if usual:
+        plain = Beside(NAME, ours, taken["plain", size])
+        yield plain.ratio("body", f"{words} / bare urllib3, one list after another")
     if ("go", size) in taken:
         go = Beside(NAME, ours, taken["go", size])
         yield go.ratio("body", f"{words} / Go", _GO if usual else None)
