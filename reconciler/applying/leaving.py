@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reconciler.core.orders import Order, Sighting
 from reconciler.core.outcome import Rule
-from reconciler.core.retention import Departure, Departures, leaves
+from reconciler.core.retention import Departure, Departures, leaves, too_early
 from reconciler.core.source import SourceView
 from reconciler.core.verdicts import live
 from reconciler.errors import ClusterError, Conflict, Refused
@@ -42,7 +42,7 @@ class Sent:
 def looked_at(
     cluster: Cluster, view: SourceView, departure: Departure
 ) -> tuple[Leaver | None, bool]:
-    """A run that may go, once its object says so too, and whether that could be read."""
+    """A run that may go, once its object says so too; and whether all is known about it by now."""
     try:
         raw = cluster.raw_workflow(*departure.key)
     except Refused as error:
@@ -53,7 +53,7 @@ def looked_at(
         return None, False
     seen = live(raw) if raw else None
     if seen is None or not leaves(view, departure, seen):
-        return None, True
+        return None, seen is None or not too_early(view, seen)
     return Leaver(departure, Sighting(departure.key, seen.uid, seen.version)), True
 
 

@@ -68,9 +68,14 @@ def leaves(view: SourceView, departure: Departure, seen: Live | None) -> bool:
         return False
     if departure.dropped:
         return not seen.started
-    if not seen.settled or (seen.ended is not None and seen.ended >= view.began):
-        return False  # what settled in this run goes in a later one
+    if not seen.settled or too_early(view, seen):
+        return False
     return departure.rule is not Rule.TTL or _over_since(view, seen)
+
+
+def too_early(view: SourceView, seen: Live) -> bool:
+    """Whether it settled in this run: it goes in a later one."""
+    return seen.settled and seen.ended is not None and seen.ended >= view.began
 
 
 def _over_since(view: SourceView, seen: Live) -> bool:

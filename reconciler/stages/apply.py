@@ -169,7 +169,8 @@ def _carried_out(
         # again what it could overwrite.
         return _announced(view, head, replace(applied, unanswered=frozenset(late)))
     told = head.closed(view.settings, view.commit, view.now, _state(view, orders, applied))
-    # What could not be looked at may have to go: the next run looks as though flags had changed.
+    # Who could not be looked at, or settled too late, may have to go: the next run looks as though
+    # flags had changed.
     return _closed(cluster, view, head, told if believed and seen else told.doubted(), applied)
 
 

@@ -60,12 +60,22 @@ def admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
     it is written here: a crash after that leaves an object that may be planned.
 
     Raises:
-        Conflict: another run writes this record; the workflow is left to the next run.
+        Conflict: other runs write this record; the workflow is left to the next run.
         ClusterError, DeadlinePassed: as every call.
     """
-    meta = workflow.metadata
-    if SOURCE_LABEL not in meta.labels or workflow.status.phase.started:
+    if SOURCE_LABEL not in workflow.metadata.labels or workflow.status.phase.started:
         return Admission(Answer.MAY_PLAN)
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _admit(cluster, workflow)
+        except Conflict:  # with the result of its older run, most likely, written beside it
+            continue
+    return _admit(cluster, workflow)
+
+
+def _admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
+    """By the record as it is now."""
+    meta = workflow.metadata
     record = cluster.record(meta.namespace, record_name(meta))
     found = ruling(record, workflow)
     if record is None or found.standing is not Standing.DUE:

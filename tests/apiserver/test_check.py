@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_a_role_made_of_the_table_of_rights_is_enough_for_check_and_run(
         least.executor.completes()
         least.done(*flags)
     repository.commit({"shop.yaml": None})
+    time.sleep(1.1)  # what settled in the second in which a run began counts as its own
     least.done(*flags)
     names = {each["metadata"]["name"].rpartition("-")[0] for each in shop.listed(shop.workflows)}
     assert names == {"one", "two", "three"}

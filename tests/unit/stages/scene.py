@@ -226,9 +226,7 @@ class Run:
         return applied
 
     def admit(self, name: str) -> Admission:
-        found = self.world.cluster.workflow(NAMESPACE, name)
-        assert found is not None, name
-        return admit(self.world.cluster, found)
+        return admit(self.world.cluster, self.read(name))
 
     def workflows(self) -> dict[str, Answer]:
         """The other stages in short: who may be planned starts, who has run is ended."""
@@ -252,11 +250,14 @@ class Run:
             self.write(each, Phase.FAILED, settled=True)
         return answer
 
-    def settle(self, name: str, phase: Phase = Phase.COMPLETED, *, crash: bool = False) -> None:
-        """The run of that workflow is over; with a crash nobody writes that into its record."""
+    def read(self, name: str) -> WorkflowExecution:
         found = self.world.cluster.workflow(NAMESPACE, name)
         assert found is not None, name
-        written = self.write(found, phase, settled=True)
+        return found
+
+    def settle(self, name: str, phase: Phase = Phase.COMPLETED, *, crash: bool = False) -> None:
+        """The run of that workflow is over; with a crash nobody writes that into its record."""
+        written = self.write(self.read(name), phase, settled=True)
         if not crash:
             conclude(self.world.cluster, written)
 

@@ -74,6 +74,7 @@ def ran(run: Run) -> None:
     run.source()
     run.workflows()
     run.scene.settle_all()
+    run.scene.clock.advance(1)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from reconciler.kube.answers import Response
 from reconciler.kube.requests import RECORDS, WORKFLOWS, Request, Target, Verb, create, patch
 from reconciler.stages.records import Admission, Answer, admit, conclude, settle_records
 from tests.builders import NAMESPACE, step, workflow
+from tests.unit.runs import Meets, of, refusal
 from tests.unit.stages.scene import CrashAt, Once, Scene, document, execution
 
 INTENDED, CREATED, DROPPED, RECORDED = RecordState
@@ -87,8 +88,8 @@ def test_an_older_run_whose_object_is_gone_is_over(running: Scene) -> None:
     assert [each.phase for each in running.entries()] == ["", "Deleted"]
 
 
-def test_of_two_runs_that_admit_one_workflow_one_loses(made: Scene) -> None:
-    """Contract 5: each write carries the resourceVersion that was read."""
+def test_of_two_runs_that_admit_one_workflow_one_writes(made: Scene) -> None:
+    """Contract 5: each write carries the resourceVersion that was read; the loser reads again."""
     (name,) = made.runs
     other = made.run()
 
@@ -97,9 +98,38 @@ def test_of_two_runs_that_admit_one_workflow_one_loses(made: Scene) -> None:
         return None
 
     made.server.interceptor = Once(lambda it: it.verb is Verb.UPDATE, faster)
-    with pytest.raises(Conflict):
-        made.run().admit(name)
+    assert made.run().admit(name).answer is Answer.MAY_PLAN
     assert made.states() == [CREATED]
+    assert made.writes() == ["update WorkflowRecord/status restart"] * 2  # one of them refused
+
+
+def test_a_result_that_is_written_meanwhile_does_not_hold_up_the_successor(running: Scene) -> None:
+    """The older run settles beside it, in another thread of the same pass."""
+    running.run().source()
+    run = running.run()
+    settled = run.write(run.read(running.older), Phase.COMPLETED, settled=True)
+
+    def beside() -> Response | None:
+        conclude(run.world.cluster, settled)
+        return None
+
+    running.server.interceptor = Once(lambda it: it.verb is Verb.UPDATE, beside)
+    assert running.run().admit(running.newer).answer is Answer.MAY_PLAN
+    assert [(each.state, each.phase) for each in running.entries()] == [
+        (CREATED, ""),
+        (CREATED, "Completed"),
+    ]
+
+
+def test_a_record_that_others_write_each_time_is_left_to_the_next_run(made: Scene) -> None:
+    """Contract 7: a conflict is not fought over."""
+    made.server.interceptor = Meets(
+        of(Verb.UPDATE, RECORDS, sub="status"), lambda: refusal(409, reason="Conflict")
+    )
+    with pytest.raises(Conflict):
+        made.run().admit(made.runs[0])
+    assert made.states() == [INTENDED]
+    assert len(made.writes()) == 3
 
 
 def test_a_workflow_without_provenance_is_ended(made: Scene) -> None:
