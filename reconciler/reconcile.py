@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from reconciler.core.api import Phase, WorkflowExecution
 from reconciler.core.decide import Decision, decide
-from reconciler.core.facts import Children, Facts
+from reconciler.core.facts import Children, Facts, unlisted
 from reconciler.core.names import SOURCE_LABEL
 from reconciler.core.outcome import Stage
-from reconciler.core.plan import plan
+from reconciler.core.plan import plan_of
 from reconciler.core.ready import slots_held
 from reconciler.core.status import already_ran, refused
 from reconciler.core.tally import Handled
@@ -31,6 +31,7 @@ from reconciler.stopwatch import Stopwatch
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class Pass:
     room: Room | None = None
 
 
+def glance(this: Pass, seen: Seen) -> Handled | None:
+    """A workflow that stays as it is, told without a call; None of one that `handle` must see to.
+
+    Most active workflows of a pass have no news, and a thread for each would cost more than to
+    decide about it. Raises nothing.
+    """
+    workflow = seen.workflow
+    return _alone(lambda: _at_rest(this, seen), Handled(workflow, workflow.status))
+
+
 def handle(this: Pass, seen: Seen) -> Handled:
     """One workflow, as it was left; raises nothing."""
     workflow = seen.workflow
@@ -72,7 +83,7 @@ def room(this: Pass) -> Room | None:
     return Room(this.settings.shard.share(max(0, most - active)))
 
 
-def _alone(act: Callable[[], Handled], done: Handled) -> Handled:
+def _alone(act: Callable[[], T], done: Handled) -> T | Handled:
     """What `act` makes of the workflow; what ends it early stays here, beside what was `done`."""
     workflow = done.workflow
     try:
@@ -87,7 +98,7 @@ def _alone(act: Callable[[], Handled], done: Handled) -> Handled:
         return replace(done, problem=str(error))
 
 
-def survive(met_at: str, act: Callable[[], T], instead: T) -> T:
+def survive(met_at: str, act: Callable[[], T], instead: U) -> T | U:
     """What `act` returns; after a bug of ours, told with its traceback, `instead`.
 
     The one place where anything is caught: the others go on, and the run exits 70.
@@ -99,6 +110,18 @@ def survive(met_at: str, act: Callable[[], T], instead: T) -> T:
     except Exception:  # noqa: BLE001 - one workflow must never stop another (I11)
         _log.exception("a bug of ours, met at %s; please report it", met_at)
         return instead
+
+
+def _at_rest(this: Pass, seen: Seen) -> Handled | None:
+    workflow = seen.workflow
+    if not workflow.status.phase.started:
+        return None  # its record is asked first
+    children = Children.of(workflow, seen.listed)
+    if unlisted(workflow, children):
+        return None
+    facts = _facts(this, workflow, children)
+    decision = decide(facts)
+    return _handled(facts, decision) if decision.idle and not decision.status.settled else None
 
 
 def _reconcile(this: Pass, seen: Seen) -> Handled:
@@ -118,7 +141,7 @@ def _reconcile(this: Pass, seen: Seen) -> Handled:
             decision = decide(facts)
         if this.room is not None and decision.starts:
             decision = decide(replace(facts, room=this.room.take(decision.starts)))
-    handled = Handled(workflow, decision.status, limit=facts.limit, waiting=decision.waiting)
+    handled = _handled(facts, decision)
     if this.settings.dry_run or decision.idle:
         _tell_plan(workflow, decision)
         return handled
@@ -198,10 +221,15 @@ def _refuse(world: World, written: WorkflowExecution, created: Created) -> Workf
     return reserve(world, written, status)
 
 
+def _handled(facts: Facts, decision: Decision) -> Handled:
+    """Before anything of the decision was done."""
+    return Handled(facts.workflow, decision.status, limit=facts.limit, waiting=decision.waiting)
+
+
 def _facts(this: Pass, workflow: WorkflowExecution, children: Children) -> Facts:
     return Facts(
         workflow=workflow,
-        plan=plan(workflow.spec),
+        plan=plan_of(workflow),
         children=children,
         now=this.observed.now,
         cap=this.settings.max_concurrent_steps,

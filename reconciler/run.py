@@ -20,7 +20,7 @@ from reconciler.core.outcome import Documents, Outcome, Stage
 from reconciler.core.source import SourceSettings, SourceView
 from reconciler.core.tally import tally
 from reconciler.errors import ClusterError, DeadlinePassed, Refused, SourceError
-from reconciler.reconcile import Pass, handle, room, survive
+from reconciler.reconcile import Pass, glance, handle, room, survive
 from reconciler.seams import Scope, World
 from reconciler.settings import Settings
 from reconciler.stages import lease, records
@@ -147,8 +147,16 @@ def _documents(settings: Settings, view: SourceView, applied: Applied) -> Docume
 def _workflows(this: Pass, outcome: Outcome, workers: int) -> Outcome:
     for unreadable in this.observed.unreadable:
         _log.warning("%s/%s: %s", unreadable.namespace, unreadable.name, unreadable.why)
-    handled = _spread(functools.partial(handle, this), this.observed.seen, workers)
-    total = tally(handled, this.observed.now)
+    at_rest, rest = [], []
+    with this.watch.time(Stage.DECIDE):
+        for seen in this.observed.seen:
+            done = glance(this, seen)
+            if done is None:
+                rest.append(seen)
+            else:
+                at_rest.append(done)
+    handled = _spread(functools.partial(handle, this), rest, workers)
+    total = tally([*at_rest, *handled], this.observed.now)
     return replace(
         outcome,
         observed=True,

@@ -83,10 +83,14 @@ class Children:
     def get(self, step: str, attempt: int) -> Child | None:
         return self.by_step.get(step, {}).get(attempt)
 
-    def of_step(self, step: str) -> tuple[Child, ...]:
-        """Every attempt of a step that exists, the first attempt first."""
-        attempts = self.by_step.get(step, {})
-        return tuple(attempts[number] for number in sorted(attempts))
+    def latest(self, step: str) -> Child | None:
+        """The last attempt of a step that exists."""
+        attempts = self.by_step.get(step)
+        return attempts[max(attempts)] if attempts else None
+
+    def of_step(self, step: str) -> Iterable[Child]:
+        """Every attempt of a step that exists."""
+        return self.by_step.get(step, {}).values()
 
     def __len__(self) -> int:
         return len(self.every)

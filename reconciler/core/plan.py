@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from reconciler.core.actions import ACTIONS, CUSTOM_TIMEOUT
-from reconciler.core.api import Parameters, Step, WorkflowSpec
+from reconciler.core.api import Parameters, Step, WorkflowExecution, WorkflowSpec
 
 STEP_TIMEOUT_BOUNDS = (timedelta(seconds=1), timedelta(hours=24))
 WORKFLOW_TIMEOUT_BOUNDS = (timedelta(seconds=1), timedelta(hours=168))
@@ -61,8 +62,22 @@ def plan(spec: WorkflowSpec) -> Plan:
     return Plan(order)
 
 
+def plan_of(workflow: WorkflowExecution) -> Plan:
+    """The plan that a workflow started with; made anew until then, or where its status lost it."""
+    recorded = workflow.status.execution_plan
+    if workflow.status.phase.started:
+        names = {step.name for step in workflow.spec.workflow_definition.steps}
+        if len(recorded) == len(names) and names.issuperset(recorded):
+            return Plan(recorded)
+    return plan(workflow.spec)
+
+
+@lru_cache(maxsize=1024)
 def duration(text: str) -> timedelta:
-    """A Go duration that fits DURATION_PATTERN, as `1h30m`; 0 when it holds none."""
+    """A Go duration that fits DURATION_PATTERN, as `1h30m`; 0 when it holds none.
+
+    Cached: a handful of timeouts are asked for with each running step of each workflow.
+    """
     return timedelta(
         milliseconds=sum(int(count) * _UNITS[unit] for count, unit in _TERM.findall(text))
     )

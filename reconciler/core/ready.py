@@ -12,12 +12,9 @@ from reconciler.core.rollup import Results, creation_at
 
 def ready(facts: Facts, results: Results) -> tuple[str, ...]:
     """Steps that could start now were there slots enough, in plan order."""
-    held_back = obstacles(facts, results)
-    return tuple(
-        step.name
-        for step in facts.steps
-        if step.name not in held_back and _startable(results.get(step.name))
-    )
+    startable = [step.name for step in facts.steps if _startable(results.get(step.name))]
+    held_back = obstacles(facts, results) if startable else {}
+    return tuple(name for name in startable if name not in held_back)
 
 
 def waiting(facts: Facts, results: Results) -> dict[str, Obstacle]:

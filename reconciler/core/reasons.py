@@ -55,15 +55,26 @@ class _Gates:
 def obstacles(facts: Facts, results: Results) -> dict[str, Obstacle]:
     """Why each step starts no attempt now, slots apart, in plan order.
 
-    A step that is not in it is ready, at work, or Completed.
+    A step that is not in it is ready, at work, or over.
     """
+    steps = [step for step in facts.steps if not _under_way(results.get(step.name))]
+    if not steps:
+        return {}
     gates = _Gates(
         failure=_of_failures(facts, results),
         workflow=_of_workflow(facts),
         approved=frozenset(approval.step for approval in facts.workflow.spec.approvals),
     )
-    found = ((step.name, _obstacle(facts, results, gates, step)) for step in facts.steps)
+    found = ((step.name, _obstacle(facts, results, gates, step)) for step in steps)
     return {name: obstacle for name, obstacle in found if obstacle is not None}
+
+
+def _under_way(result: StepResult | None) -> bool:
+    """Whether nothing can hold it back any more; most steps of an active workflow are."""
+    return result is not None and result.status in _UNDER_WAY
+
+
+_UNDER_WAY = (StepStatus.RUNNING, StepStatus.COMPLETED, StepStatus.FAILED)
 
 
 def _obstacle(facts: Facts, results: Results, gates: _Gates, step: Step) -> Obstacle | None:
@@ -111,14 +122,14 @@ def awaiting_approval(spec: WorkflowSpec, results: Results) -> tuple[str, ...]:
 
 
 def _of_result(facts: Facts, result: StepResult) -> Obstacle | None:
-    child = facts.child_of(result)
     if result.status is StepStatus.SKIPPED:
         return Obstacle(Because.BLOCKED, f"blocked by failed {result.reason}")
-    if result.status is StepStatus.PENDING and child is None and result.last_error:
+    child = facts.child_of(result)  # Pending
+    if child is None and result.last_error:
         due = creation_at(result)
         at = f", tried again at {rfc3339(due)}" if due else ""
         return Obstacle(Because.REFUSED, f"its creation was refused{at}: {result.last_error}")
-    if result.status is StepStatus.PENDING and child is not None and unattended(facts, child):
+    if child is not None and unattended(facts, child):
         return Obstacle(Because.NO_EXECUTOR, f"no executor has picked up {child.name}")
     return None
 

@@ -99,7 +99,7 @@ def _standing(facts: Facts) -> tuple[StepResult, ...]:
 def _result(facts: Facts, step: Step, recorded: StepResult | None) -> StepResult | None:
     if recorded is not None and recorded.status.final:
         return recorded
-    latest = next(reversed(facts.children.of_step(step.name)), None)
+    latest = facts.children.latest(step.name)
     if latest is not None and _speaks_for(recorded, latest):
         return _from_child(facts, step, _known(step, recorded, latest), latest)
     if recorded is not None:

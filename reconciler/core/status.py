@@ -141,7 +141,7 @@ def closed(results: Results) -> dict[str, StepResult]:
 
 
 def compose(facts: Facts, results: Results, found: Verdict) -> WorkflowStatus:
-    """The whole status; equal to the recorded one when there is nothing to tell."""
+    """The whole status; the very one that is recorded when there is nothing to tell."""
     # First of all: what the message quotes is what the next run will read.
     results = bounded(results)
     before = facts.workflow.status
@@ -149,14 +149,15 @@ def compose(facts: Facts, results: Results, found: Verdict) -> WorkflowStatus:
     settled = before.settled or (found.phase.terminal and held == 0 and not facts.workflow.deleting)
     judgement = _judgement(facts, results, found)
     moved = found.phase is not before.phase or before.last_transition_time is None
-    return WorkflowStatus(
+    completed, total = _count(results, StepStatus.COMPLETED), _total(facts)
+    return before.restated(
         phase=found.phase,
         settled=settled,
         message=_message(facts, results, found, judgement)[:MAX_MESSAGE],
-        progress=f"{_count(results, StepStatus.COMPLETED)}/{_total(facts)}",
+        progress=f"{completed}/{total}",
         observed_generation=facts.workflow.metadata.generation,
-        total_steps=_total(facts),
-        completed_steps=_count(results, StepStatus.COMPLETED),
+        total_steps=total,
+        completed_steps=completed,
         failed_steps=_count(results, StepStatus.FAILED),
         active_steps=held,
         execution_plan=tuple(step.name for step in facts.steps),

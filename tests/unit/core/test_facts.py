@@ -89,11 +89,13 @@ def test_active_children_are_of_any_attempt() -> None:
     assert children.active == (child("a", "Running"),)
 
 
-def test_attempts_of_a_step_stand_in_their_order() -> None:
-    """The last one is the latest, in whatever order the server lists them."""
+def test_the_latest_attempt_of_a_step_is_the_last_one() -> None:
+    """In whatever order the server lists them."""
     listed = [child("a", attempt=attempt) for attempt in (2, 10, 0, 1)]
     children = Children.of(workflow(step("a")), listed)
-    assert [each.attempt for each in children.of_step("a")] == [0, 1, 2, 10]
+    assert {each.attempt for each in children.of_step("a")} == {0, 1, 2, 10}
+    assert children.latest("a") == child("a", attempt=10)
+    assert children.latest("b") is None
 
 
 @pytest.mark.parametrize(
