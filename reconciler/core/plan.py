@@ -67,7 +67,7 @@ def plan_of(workflow: WorkflowExecution) -> Plan:
     recorded = workflow.status.execution_plan
     if workflow.status.phase.started:
         names = {step.name for step in workflow.spec.workflow_definition.steps}
-        if len(recorded) == len(names) and names.issuperset(recorded):
+        if len(recorded) == len(names) and names == set(recorded):
             return Plan(recorded)
     return plan(workflow.spec)
 

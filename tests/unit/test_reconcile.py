@@ -5,7 +5,10 @@ import logging
 import pytest
 
 from reconciler.core.api import Phase
+from reconciler.core.decide import Decision, decide
+from reconciler.core.facts import Facts
 from reconciler.core.outcome import CreationError, ExitCode
+from reconciler.core.tally import Handled
 from reconciler.errors import Conflict
 from reconciler.kube.answers import Response
 from reconciler.kube.requests import (
@@ -18,7 +21,8 @@ from reconciler.kube.requests import (
     Verb,
     delete,
 )
-from reconciler.reconcile import survive
+from reconciler.reconcile import Pass, handle, survive
+from reconciler.stages.observe import Seen
 from tests.builders import NAMESPACE, step
 from tests.unit.runs import URL, Meets, Shop, of, refusal
 from tests.unit.stages.scene import document
@@ -368,3 +372,51 @@ def test_a_bug_that_one_workflow_meets_stops_no_other(shop: Shop) -> None:
     assert outcome.exit_code is ExitCode.BUG
     assert (shop.steps("one"), shop.steps("two")) == ([], ["a"])
     assert shop.lease().get("holderIdentity", "") == ""
+
+
+# --- without news -------------------------------------------------------------------------------
+
+
+def test_only_a_workflow_with_news_is_seen_to(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contract 1: what stays as it is costs no thread; the gauges count it like the others."""
+    for name in ("one", "two", "three"):
+        shop.workflow(name, step("a"), step("b"))
+    shop.run()
+    for child in shop.server.objects(CHILDREN):
+        status = {"phase": "Running", "executionStartTime": "2026-03-01T12:00:00Z"}
+        shop.patched(CHILDREN, child["metadata"]["name"], "status", status=status)
+    shop.run()
+    seen: list[str] = []
+
+    def noted(this: Pass, it: Seen) -> Handled:
+        seen.append(it.workflow.metadata.name)
+        return handle(this, it)
+
+    monkeypatch.setattr("reconciler.run.handle", noted)
+    assert shop.run().work.slots_used == 6
+    assert seen == []
+    (name, *_) = [
+        each["metadata"]["name"]
+        for each in shop.server.objects(CHILDREN)
+        if each["spec"]["workflowExecutionRef"]["name"] == "two"
+    ]
+    shop.patched(CHILDREN, name, "status", status={"phase": "Completed"})
+    assert shop.run().work.slots_used == 5
+    assert seen == ["two"]
+
+
+def test_a_bug_in_one_decision_stops_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """I11; exit 70, also where the workflow would have stayed as it is."""
+    for name in ("one", "two", "three"):
+        shop.workflow(name, step("a"), step("b", depends_on=("a",)))
+    shop.run()
+    shop.completes()
+
+    def broken(facts: Facts) -> Decision:
+        if facts.workflow.metadata.name == "two":
+            raise KeyError("two")
+        return decide(facts)
+
+    monkeypatch.setattr("reconciler.reconcile.decide", broken)
+    assert shop.run().exit_code is ExitCode.BUG
+    assert [shop.steps(name) for name in ("one", "two", "three")] == [["a", "b"], ["a"], ["a", "b"]]

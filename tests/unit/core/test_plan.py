@@ -16,6 +16,7 @@ from reconciler.core.api import (
     Parameters,
     PatchConfigMap,
     PatchSecret,
+    Phase,
     RestartDeployment,
     RolloutStatus,
     ScaleDeployment,
@@ -26,8 +27,9 @@ from reconciler.core.api import (
     UpdateImage,
     WorkflowExecution,
     WorkflowSpec,
+    WorkflowStatus,
 )
-from reconciler.core.plan import Finding, duration, go_duration, plan, step_timeout
+from reconciler.core.plan import Finding, duration, go_duration, plan, plan_of, step_timeout
 from tests.builders import approved, step, workflow
 
 DEPLOYMENT = TargetResource(api_version="apps/v1", kind="Deployment", name="checkout")
@@ -528,3 +530,30 @@ def test_every_cycle_told_is_one(graph: Graph) -> None:
             following in after[name]
             for name, following in zip(names, [*names[1:], last], strict=True)
         )
+
+
+# --- the plan that stands -----------------------------------------------------------------------
+
+
+def planned(phase: Phase, *order: str) -> WorkflowExecution:
+    """Steps a and b, and what a status says of their order."""
+    status = WorkflowStatus(phase=phase, execution_plan=order)
+    return workflow(step("a"), step("b")).model_copy(update={"status": status})
+
+
+@pytest.mark.parametrize(
+    ("phase", "recorded", "order"),
+    [
+        pytest.param(Phase.EXECUTING, "ba", "ba", id="as-it-was-when-it-started"),
+        pytest.param(Phase.PENDING, "ba", "ab", id="made-anew-until-it-starts"),
+        pytest.param(Phase.EXECUTING, "", "ab", id="made-anew-when-it-was-lost"),
+        pytest.param(Phase.EXECUTING, "a", "ab", id="made-anew-when-a-step-was-lost"),
+        pytest.param(Phase.EXECUTING, "aa", "ab", id="made-anew-when-a-step-stands-in-it-twice"),
+        pytest.param(Phase.EXECUTING, "ac", "ab", id="made-anew-when-it-is-another-ones"),
+    ],
+)
+def test_a_workflow_keeps_the_plan_that_it_started_with(
+    phase: Phase, recorded: str, order: str
+) -> None:
+    """Contract 4: no step of the spec is ever missing from it."""
+    assert plan_of(planned(phase, *recorded)).order == tuple(order)
