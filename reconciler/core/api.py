@@ -196,12 +196,6 @@ class Wire(BaseModel):
         """
         return self.model_dump(mode="json", exclude_none=True)
 
-    def restated(self, **told: object) -> Self:
-        """With these fields; the very same value where it says all of them already."""
-        if all(getattr(self, name) == value for name, value in told.items()):
-            return self
-        return self.model_validate({**dict(self), **told})
-
 
 # --- what a step does -----------------------------------------------------------------------
 

@@ -68,20 +68,20 @@ def conditions(
         (ConditionType.STALLED, row.stalled, judgement.reason, judgement.message),
         (ConditionType.SUCCEEDED, row.succeeded, judgement.reason, ""),
     )
-    recorded = {each.type: each for each in before}
+    since = {each.type: each for each in before}
     return tuple(
-        _moved(recorded.get(type_), type_, status, now).restated(
-            observed_generation=generation, reason=reason, message=message
+        Condition(
+            type=type_,
+            status=status,
+            observed_generation=generation,
+            last_transition_time=(
+                since[type_].last_transition_time
+                if type_ in since and since[type_].status == status
+                else now
+            ),
+            reason=reason,
+            message=message,
         )
         for type_, status, reason, message in wanted
         if status is not None
     )
-
-
-def _moved(
-    before: Condition | None, type_: ConditionType, status: Truth, now: datetime
-) -> Condition:
-    """Of this status, since when it has it."""
-    if before is not None and before.status == status:
-        return before
-    return Condition(type=type_, status=status, last_transition_time=now, reason="Unknown")

@@ -58,7 +58,7 @@ def decide(facts: Facts) -> Decision:
     status = compose(facts, results, found)
     return Decision(
         status=status,
-        changed=status is not facts.workflow.status,
+        changed=status != facts.workflow.status,
         create=tuple(
             Creation(results[name], cancelled=over)
             for name in results

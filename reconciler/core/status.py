@@ -141,7 +141,7 @@ def closed(results: Results) -> dict[str, StepResult]:
 
 
 def compose(facts: Facts, results: Results, found: Verdict) -> WorkflowStatus:
-    """The whole status; the very one that is recorded when there is nothing to tell."""
+    """The whole status; equal to the recorded one when there is nothing to tell."""
     # First of all: what the message quotes is what the next run will read.
     results = bounded(results)
     before = facts.workflow.status
@@ -150,7 +150,7 @@ def compose(facts: Facts, results: Results, found: Verdict) -> WorkflowStatus:
     judgement = _judgement(facts, results, found)
     moved = found.phase is not before.phase or before.last_transition_time is None
     completed, total = _count(results, StepStatus.COMPLETED), _total(facts)
-    return before.restated(
+    return WorkflowStatus(
         phase=found.phase,
         settled=settled,
         message=_message(facts, results, found, judgement)[:MAX_MESSAGE],

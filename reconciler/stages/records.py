@@ -4,10 +4,12 @@ A workflow of a source is planned only when its record holds its content as crea
 uid. Nothing is remembered between two calls: each reads the record anew, and after the workflow.
 """
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from reconciler.core.api import RecordEntry, WorkflowExecution, WorkflowRecord
 from reconciler.core.names import SOURCE_LABEL
@@ -26,8 +28,9 @@ from reconciler.errors import ClusterError, Conflict
 from reconciler.seams import Cluster
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-_ATTEMPTS = 3  # at a record that other runs write too; each computes its write anew
+_ATTEMPTS = 3  # at a record that others write too
 
 
 class Answer(StrEnum):
@@ -65,12 +68,8 @@ def admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
     """
     if SOURCE_LABEL not in workflow.metadata.labels or workflow.status.phase.started:
         return Admission(Answer.MAY_PLAN)
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return _admit(cluster, workflow)
-        except Conflict:  # with the result of its older run, most likely, written beside it
-            continue
-    return _admit(cluster, workflow)
+    # A conflict is most likely with the result of its older run, written beside it.
+    return _anew(lambda: _admit(cluster, workflow))
 
 
 def _admit(cluster: Cluster, workflow: WorkflowExecution) -> Admission:
@@ -102,9 +101,12 @@ def conclude(cluster: Cluster, workflow: WorkflowExecution) -> None:
         Conflict: other runs write this record; whoever needs the result writes it later.
         ClusterError, DeadlinePassed: as every call.
     """
+    if SOURCE_LABEL in workflow.metadata.labels and workflow.status.settled:
+        _anew(lambda: _conclude(cluster, workflow))
+
+
+def _conclude(cluster: Cluster, workflow: WorkflowExecution) -> None:
     meta = workflow.metadata
-    if SOURCE_LABEL not in meta.labels or not workflow.status.settled:
-        return
     record = cluster.record(meta.namespace, record_name(meta))
     if record is None or not same_source(record, meta):
         return  # nobody's, or another source's: it is left alone
@@ -133,33 +135,32 @@ def settle_records(cluster: Cluster, view: SourceView) -> int:
 
 def _settle(cluster: Cluster, key: Key, listed: WorkflowRecord, entry: RecordEntry) -> bool:
     """By name, for a list may be older than the object; whoever wrote the result first wins."""
-    try:
+
+    def settled() -> bool:
         told = result(entry, cluster.workflow(key[0], entry.run))
         record = cluster.record(*key) if told else None
         if told is None or record is None or record.metadata.uid != listed.metadata.uid:
             return False
-        if not same_source(record, listed.metadata):
-            return False
-        return _write_result(cluster, record, told)
+        return same_source(record, listed.metadata) and _write_result(cluster, record, told)
+
+    try:
+        return _anew(settled)
     except ClusterError as error:  # this one's alone (I11); the next look comes to it again
         _log.warning("the result of %s was not recorded: %s", entry.run, error)
         return False
 
 
 def _write_result(cluster: Cluster, record: WorkflowRecord, told: RecordEntry) -> bool:
-    for left in reversed(range(_ATTEMPTS)):
-        written = with_result(record, told)
-        if written is record:
-            return False
-        try:
-            cluster.write_record(written)
-        except Conflict:
-            again = cluster.record(*record.key) if left else None
-            if again is None:
-                raise
-            if not same_source(again, record.metadata):
-                return False
-            record = again
-        else:
-            return True
-    return False
+    written = with_result(record, told)
+    if written is record:
+        return False
+    cluster.write_record(written)
+    return True
+
+
+def _anew(act: Callable[[], T]) -> T:
+    """What `act` returns; after a conflict it reads the record again, and decides by that."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(Conflict):
+            return act()
+    return act()

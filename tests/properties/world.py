@@ -136,7 +136,7 @@ class World:
         assert creation.cancelled or not status.phase.terminal, "started when all is over"
         before = self.ours().get(result.step_name, result.attempt - 1)
         if before is not None and result.healed_at is None:
-            assert before not in self.active(), "two attempts at work at once"
+            assert before.terminal, "two attempts at work at once"
 
     def stop(self, asked: Child) -> None:
         there = self.children.get(asked.name)

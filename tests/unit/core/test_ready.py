@@ -100,6 +100,16 @@ def test_an_attempt_that_timed_out_is_followed_only_when_its_child_has_ended() -
     assert steps_created(decide_again(seen, now=at(hours=2))) == ["a"]
 
 
+@pytest.mark.parametrize(("limit", "created"), [(2, ["a"]), (1, [])])
+def test_an_attempt_that_failed_and_is_on_its_way_out_is_followed_where_a_slot_is_free(
+    limit: int, created: list[str]
+) -> None:
+    """Contract 4: terminal, so the next one may follow; not gone, so it holds its slot."""
+    leaving = child("a", "Failed", deleting=True)
+    seen = after(workflow(step("a", retries=1), max_concurrent_steps=limit), leaving)
+    assert steps_created(decide_again(seen, leaving, now=at(minutes=5))) == created
+
+
 @pytest.mark.parametrize(
     ("children", "held"),
     [
