@@ -87,7 +87,7 @@ def _alone(act: Callable[[], T], done: Handled) -> T | Handled:
     """What `act` makes of the workflow; what ends it early stays here, beside what was `done`."""
     workflow = done.workflow
     try:
-        return survive("{}/{}".format(*workflow.key), act, replace(done, bug=True))
+        return survive("{}/{}".format(*workflow.key), act, lambda: replace(done, bug=True))
     except Conflict as error:
         _log.info("left to the next run: %s", error)
         return replace(done, conflict=True)
@@ -98,8 +98,8 @@ def _alone(act: Callable[[], T], done: Handled) -> T | Handled:
         return replace(done, problem=str(error))
 
 
-def survive(met_at: str, act: Callable[[], T], instead: U) -> T | U:
-    """What `act` returns; after a bug of ours, told with its traceback, `instead`.
+def survive(met_at: str, act: Callable[[], T], instead: Callable[[], U]) -> T | U:
+    """What `act` returns; after a bug of ours, told with its traceback, what `instead` does.
 
     The one place where anything is caught: the others go on, and the run exits 70.
     """
@@ -109,7 +109,7 @@ def survive(met_at: str, act: Callable[[], T], instead: U) -> T | U:
         raise
     except Exception:  # noqa: BLE001 - one workflow must never stop another (I11)
         _log.exception("a bug of ours, met at %s; please report it", met_at)
-        return instead
+        return instead()
 
 
 def _at_rest(this: Pass, seen: Seen) -> Handled | None:

@@ -73,7 +73,7 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
         outcome = survive(
             "the source",
             functools.partial(_source, world, settings, outcome, watch, workers),
-            replace(outcome, bug=True, admits=False),
+            functools.partial(replace, outcome, bug=True, admits=False),
         )
         with watch.time(Stage.OBSERVE):
             observed = observe(world, _scope(settings), settings.shard)

@@ -59,7 +59,7 @@ def _found(ground: Ground, check: Check, stopped: set[str]) -> Found:
         return skipped(f"needs {missing[0]}")
     bug = failed("a bug in the reconciler", "report what the log says")
     try:
-        return survive(f"the check {check.name}", lambda: check.ask(ground), bug)
+        return survive(f"the check {check.name}", lambda: check.ask(ground), lambda: bug)
     except DeadlinePassed:
         return failed(_LATE, _LONGER)
     except ReconcilerError as error:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from reconciler.core.api import Condition, ConditionType
 
@@ -51,37 +51,46 @@ class Judgement:
     valid_message: str = ""
 
 
+class _Told(NamedTuple):
+    """One condition of a row, without the times."""
+
+    type: ConditionType
+    status: Truth | None
+    reason: str
+    message: str = ""
+
+
 def conditions(
     judgement: Judgement, before: tuple[Condition, ...], generation: int, now: datetime
 ) -> tuple[Condition, ...]:
     """The conditions to write; a time moves only where the status of a condition moved."""
     row = CONDITIONS[judgement.state]
-    wanted: tuple[tuple[ConditionType, Truth | None, str, str], ...] = (
-        (
+    valid, reason, message = judgement.valid, judgement.reason, judgement.message
+    told = (
+        _Told(
             ConditionType.VALID,
-            "True" if judgement.valid else "False",
-            "Valid" if judgement.valid else judgement.reason,
+            "True" if valid else "False",
+            "Valid" if valid else reason,
             judgement.valid_message,
         ),
-        (ConditionType.READY, row.ready, judgement.reason, judgement.message),
-        (ConditionType.RECONCILING, row.reconciling, judgement.reason, ""),
-        (ConditionType.STALLED, row.stalled, judgement.reason, judgement.message),
-        (ConditionType.SUCCEEDED, row.succeeded, judgement.reason, ""),
+        _Told(ConditionType.READY, row.ready, reason, message),
+        _Told(ConditionType.RECONCILING, row.reconciling, reason),
+        _Told(ConditionType.STALLED, row.stalled, reason, message),
+        _Told(ConditionType.SUCCEEDED, row.succeeded, reason),
     )
-    since = {each.type: each for each in before}
+    recorded = {each.type: each for each in before}
     return tuple(
-        Condition(
-            type=type_,
-            status=status,
-            observed_generation=generation,
-            last_transition_time=(
-                since[type_].last_transition_time
-                if type_ in since and since[type_].status == status
-                else now
-            ),
-            reason=reason,
-            message=message,
-        )
-        for type_, status, reason, message in wanted
-        if status is not None
+        _condition(each, recorded.get(each.type), generation, now)
+        for each in told
+        if each.status is not None
     )
+
+
+def _condition(told: _Told, before: Condition | None, generation: int, now: datetime) -> Condition:
+    since = now
+    if before is not None and before.status == told.status:
+        recorded = (before.type, before.status, before.reason, before.message)
+        if told == recorded and before.observed_generation == generation:
+            return before
+        since = before.last_transition_time
+    return Condition(**told._asdict(), observed_generation=generation, last_transition_time=since)

@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from reconciler.core.api import MAX_MESSAGE, Kind, Metadata, WorkflowExecution, whole_seconds
 from reconciler.core.facts import Child
 from reconciler.core.names import MANAGED_BY_LABEL, MANAGER
+from reconciler.errors import Unreachable
 from reconciler.kube.answers import Response
 from reconciler.kube.requests import EVENTS, LEASES, METADATA_ONLY, Request
 from reconciler.retry import Transient
@@ -67,7 +68,7 @@ def read_page(request: Request, response: Response) -> tuple[list[Json], str]:
 
 def _body(request: Request, response: Response, expected: tuple[str, str]) -> Json:
     try:
-        body = from_json(response.body, cache_strings="keys")
+        body = from_json(response.body)
     except ValueError:
         raise Transient(f"{request.text}: the answer is no JSON, or only a part of it") from None
     if not isinstance(body, dict) or (body.get("apiVersion"), body.get("kind")) != expected:
@@ -84,10 +85,11 @@ def parse(model: type[K], item: Json) -> K:
 
 
 def parse_metadata(item: Json) -> Metadata:
+    """Of a list that is used whole or not at all: nothing of it can be left out."""
     try:
         return Metadata.model_validate(item.get("metadata"))
     except ValidationError as error:
-        raise Transient(f"an object without whole metadata: {why(error)}") from error
+        raise Unreachable(f"an object without whole metadata: {why(error)}") from error
 
 
 def parse_workflow(item: Json) -> WorkflowExecution | Unreadable:

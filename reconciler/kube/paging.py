@@ -4,7 +4,8 @@ Pages are of one moment: the server sees to that as long as the token of the nex
 When it has forgotten that moment (410), the list is read again from its first page, twice at most.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -30,8 +31,8 @@ class Listed(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Page(Generic[T]):
-    items: list[T]
+class _Page:
+    items: Sequence[Json]
     token: str
     at: datetime | None
 
@@ -51,14 +52,20 @@ def read_list(calls: Calls, first: Request, project: Callable[[Json], T | None])
 
 
 def _reading(calls: Calls, first: Request, project: Callable[[Json], T | None]) -> Listed[T]:
-    def read(request: Request, response: Response) -> _Page[T]:
-        raw, token = codec.read_page(request, response)
-        items = [item for item in map(project, raw) if item is not None]
-        return _Page(items, token, response.at)
+    """The server makes the next page while this one is made into values; two are held at most."""
+    page = calls.make(first, _page)
+    items, at = list[T](), page.at
+    with ThreadPoolExecutor(1) as ahead:
+        while page.token:
+            coming = ahead.submit(calls.make, first.after(page.token), _page)
+            items += _projected(page, project)
+            page = coming.result()
+    return Listed([*items, *_projected(page, project)], at)
 
-    page = calls.make(first, read)
-    items, at = page.items, page.at
-    while page.token:
-        page = calls.make(first.after(page.token), read)
-        items += page.items
-    return Listed(items, at)
+
+def _page(request: Request, response: Response) -> _Page:
+    return _Page(*codec.read_page(request, response), response.at)
+
+
+def _projected(page: _Page, project: Callable[[Json], T | None]) -> Iterator[T]:
+    return (item for item in map(project, page.items) if item is not None)

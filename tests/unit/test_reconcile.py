@@ -342,7 +342,7 @@ def test_a_bug_is_told_with_its_traceback_and_answered_with_what_stands_in(
     def wrong() -> str:
         raise TypeError("a mistake of ours")
 
-    assert survive("shop/one", wrong, "instead") == "instead"
+    assert survive("shop/one", wrong, lambda: "instead") == "instead"
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.exc_info is not None
@@ -356,7 +356,7 @@ def test_an_error_of_the_tree_is_no_bug() -> None:
         raise Conflict("somebody was faster")
 
     with pytest.raises(Conflict):
-        survive("shop/one", faster, "instead")
+        survive("shop/one", faster, lambda: "instead")
 
 
 def test_a_bug_that_one_workflow_meets_stops_no_other(shop: Shop) -> None:

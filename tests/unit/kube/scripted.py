@@ -1,6 +1,6 @@
 """A Transport that plays a script, and keeps what it was asked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_json
@@ -22,10 +22,16 @@ class Scripted:
         self._lines = list(lines)
         self.requests: list[Request] = []
         self.timeouts: list[float] = []
+        self._tell: Callable[[], object] = lambda: None
+
+    def tell(self, told: Callable[[], object]) -> None:
+        """Calls it as often as something is asked."""
+        self._tell = told
 
     def send(self, request: Request, timeout: float) -> Response:
         self.requests.append(request)
         self.timeouts.append(timeout)
+        self._tell()
         line = self._lines.pop(0) if len(self._lines) > 1 else self._lines[0]
         if isinstance(line, Exception):
             raise line

@@ -1,5 +1,6 @@
 """Contract 1, observe, and 7, gone: a list is whole, of one moment, or not used at all."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from reconciler.core.facts import Child
 from reconciler.errors import DeadlinePassed, Refused, Unreachable
 from reconciler.kube import codec, requests
 from reconciler.kube.answers import Response
+from reconciler.kube.codec import Json
 from reconciler.kube.paging import read_list
 from reconciler.kube.requests import CHILDREN
 from reconciler.retry import Transient
@@ -152,11 +154,42 @@ def test_a_refused_list_is_not_read_again() -> None:
 def test_no_page_is_asked_for_after_the_deadline() -> None:
     """Contract 7: a list that was not read to its end is not used at all."""
     wire = Wire(page("a", then="t"), page("b"))
-
-    def project(item: Any) -> Child:  # noqa: ANN401  # any JSON
-        wire.deadline.stop()
-        return codec.child(item)
-
+    wire.transport.tell(wire.deadline.stop)
     with pytest.raises(DeadlinePassed):
-        read_list(wire.calls, FIRST, project)
+        read_list(wire.calls, FIRST, codec.child)
     assert wire.sent == 1
+
+
+class TestWhileAPageIsMadeIntoValues:
+    """A long list: the server and we work side by side."""
+
+    def test_the_next_one_is_asked_for(self) -> None:
+        """It is on its way before the first value is there."""
+        wire = Wire(page("a", then="t"), page("b"))
+        asked = threading.Event()
+        wire.transport.tell(lambda: asked.set() if wire.sent == 2 else None)
+
+        def project(item: Json) -> Child:
+            assert asked.wait(timeout=30)
+            return codec.child(item)
+
+        assert [each.name for each in read_list(wire.calls, FIRST, project).items] == ["a", "b"]
+
+    def test_no_more_than_the_next_one(self) -> None:
+        """Two pages as JSON are in memory at most, however fast the server is."""
+        wire = Wire(page("a", then="t"), page("b", then="u"), page("c"))
+        asked = threading.Event()
+        wire.transport.tell(lambda: asked.set() if wire.sent == 3 else None)
+
+        def project(item: Json) -> Child:
+            found = codec.child(item)
+            assert found.name != "a" or not asked.wait(timeout=0.2)
+            return found
+
+        assert len(read_list(wire.calls, FIRST, project).items) == 3
+
+    def test_one_that_fails_ends_the_list(self) -> None:
+        """Nothing of what was made until then is used."""
+        wire = Wire(page("a", then="t"), refusal(403, "Forbidden"))
+        with pytest.raises(Refused):
+            read_list(wire.calls, FIRST, codec.child)
