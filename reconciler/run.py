@@ -76,7 +76,7 @@ def _pass(world: World, settings: Settings, workers: int) -> Outcome:
             functools.partial(replace, outcome, bug=True, admits=False),
         )
         with watch.time(Stage.OBSERVE):
-            observed = observe(world, _scope(settings), settings.shard)
+            observed = observe(world, _scope(settings))
         this = Pass(world, settings, observed, watch, paused, outcome.admits, outcome.unanswered)
         outcome = _workflows(replace(this, room=room(this)), outcome, workers)
     except DeadlinePassed:
@@ -202,7 +202,7 @@ def _another(world: World, settings: Settings) -> bool:
 
 def _scope(settings: Settings) -> Scope:
     source = settings.source_name if settings.source_url else None
-    return Scope(settings.namespace, source, settings.selector)
+    return Scope(settings.namespace, source, settings.selector, settings.shard)
 
 
 def _source_settings(settings: Settings) -> SourceSettings:

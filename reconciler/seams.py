@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.api import Metadata, WorkflowExecution, WorkflowRecord, WorkflowStatus
 from reconciler.core.facts import Child
+from reconciler.core.shards import Shard
 from reconciler.core.signer import Signer
 from reconciler.errors import DeadlinePassed
 
@@ -78,11 +79,15 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a run looks at: one namespace or all (None), one source's and nobody's workflows."""
+    """What a run looks at: one namespace or all (None), one source's and nobody's workflows.
+
+    Of those it handles the ones that its shard owns.
+    """
 
     namespace: str | None
     source: str | None = None
     selector: str = ""
+    shard: Shard = field(default_factory=Shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """One complete list. `at` is the server's `Date` of its first page, None when it told none."""
+    """One complete list, as much of it as the shard owns.
+
+    `at` is the server's `Date` of its first page, None when it told none. `elsewhere` counts the
+    active steps of the workflows that other shards own, by what their status says.
+    """
 
     items: tuple[WorkflowExecution, ...]
     unreadable: tuple[Unreadable, ...] = ()
     at: datetime | None = None
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from bench.seed import Turn, names, running, stamp, stamped
 NAME = "no-op"
 _STEPS = 5
 _PAGE, _NAMES, _NAMES_FOR_ONE = 1000, 100, 1000
+_SHARDS = 5
 _BARE, _GO, _GROWTH = 1.2, 1.5, 24.0  # budgets, at the usual size
 Side = tuple[str, int]
 Taken = Mapping[Side, Sequence[Spent]]
@@ -55,6 +56,7 @@ def _sides(place: Place, options: Options) -> Iterator[tuple[Side, Callable[[], 
         if "go" in options.peers:
             go = partial(place.spend, [built.go(), "lists", namespace])
             yield ("go", size), partial(_whole, size, go)
+    yield ("shard", max(options.active)), partial(_shard, place, max(options.active))
 
 
 def _whole(size: int, side: Callable[[], Spent]) -> Spent:
@@ -62,6 +64,13 @@ def _whole(size: int, side: Callable[[], Spent]) -> Spent:
     told = (spent := side()).told
     if told["workflows"] != size or told.get("children", size * _STEPS) != size * _STEPS:
         raise Broken(f"{size} workflows were to be seen: {told}")
+    return spent
+
+
+def _shard(place: Place, size: int) -> Spent:
+    spent = place.body(*_flags(size), "--shard", f"1/{_SHARDS}")
+    if not 0 < spent.told["workflows"] < size:
+        raise Broken(f"a part of {size} workflows was to be seen: {spent.told}")
     return spent
 
 
@@ -98,6 +107,9 @@ def _growth(taken: Taken, options: Options) -> Iterator[Ratio]:
             yield beside.ratio("body", words + name[side], budget)
     beside = Beside(NAME, taken["ours", large], taken["ours", small])
     yield beside.ratio("body CPU", words)
+    part = Beside(NAME, taken["shard", large], taken["ours", large])
+    for measure in ("body", "body CPU", "peak"):
+        yield part.ratio(measure, f"{large:,} active, one of {_SHARDS} shards / one run of all")
 
 
 def _counts(place: Place, size: int) -> Iterator[Count | Figure]:

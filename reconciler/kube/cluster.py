@@ -64,15 +64,21 @@ class KubeCluster:
     # --- reads ------------------------------------------------------------------------------
 
     def workflows(self, scope: Scope) -> Workflows:
-        def wanted(item: Json) -> WorkflowExecution | Unreadable | None:
-            source = codec.label(item, SOURCE_LABEL)
-            return codec.parse_workflow(item) if source in ("", scope.source) else None
+        """Of another shard's no more is made than the count of its active steps."""
+
+        def wanted(item: Json) -> WorkflowExecution | Unreadable | int | None:
+            if codec.label(item, SOURCE_LABEL) not in ("", scope.source):
+                return None
+            if scope.shard.owns(codec.uid(item)):
+                return codec.parse_workflow(item)
+            return codec.active_steps(item)
 
         listed = read_list(self._calls, requests.unsettled(scope), wanted)
         return Workflows(
             items=tuple(each for each in listed.items if isinstance(each, WorkflowExecution)),
             unreadable=tuple(each for each in listed.items if isinstance(each, Unreadable)),
             at=listed.at,
+            elsewhere=sum(each for each in listed.items if isinstance(each, int)),
         )
 
     def children(self, namespace: str | None, workflows: Sequence[str]) -> Sequence[Child]:

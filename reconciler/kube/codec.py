@@ -130,6 +130,16 @@ def child(item: Json) -> Child:
     )
 
 
+def uid(item: Json) -> str:
+    return _text(_map(item.get("metadata")), "uid")
+
+
+def active_steps(item: Json) -> int:
+    """What a workflow's status says; 0 for what is no count."""
+    told = _map(item.get("status")).get("activeSteps")
+    return max(0, told) if type(told) is int else 0
+
+
 def label(item: Json, key: str) -> str:
     """The value of a label, empty when there is none."""
     return _text(_map(_map(item.get("metadata")).get("labels")), key)

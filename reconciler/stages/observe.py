@@ -13,11 +13,8 @@ from datetime import datetime, timedelta
 from reconciler.core.api import WorkflowExecution
 from reconciler.core.facts import Child, Children, unlisted
 from reconciler.core.names import workflow_label
-from reconciler.core.shards import Shard
 from reconciler.core.turns import in_turn
 from reconciler.seams import Cluster, Scope, Unreadable, World
-
-_ALL = Shard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +43,21 @@ class Observed:
     elsewhere: int = 0
 
 
-def observe(world: World, scope: Scope, shard: Shard = _ALL) -> Observed:
+def observe(world: World, scope: Scope) -> Observed:
     """The shard's unsettled workflows with their children; raises what the lists raise."""
     world.deadline.check()
     workflows = world.cluster.workflows(scope)
-    ours = [each for each in workflows.items if shard.owns(each.metadata.uid)]
     now = workflows.at or world.clock.now()
     not_after = now + timedelta(seconds=world.deadline.remaining)
-    labels = sorted({workflow_label(each.metadata.name) for each in ours})
+    labels = sorted({workflow_label(each.metadata.name) for each in workflows.items})
     children = world.cluster.children(scope.namespace, labels) if labels else ()
     return Observed(
-        seen=tuple(in_turn(_sorted(ours, children), lambda each: each.workflow)),
-        unreadable=workflows.unreadable if shard.first else (),
+        seen=tuple(in_turn(_sorted(workflows.items, children), lambda each: each.workflow)),
+        unreadable=workflows.unreadable,
         now=now,
         timed=workflows.at is not None,
         not_after=not_after,
-        elsewhere=sum(
-            each.status.active_steps
-            for each in workflows.items
-            if not shard.owns(each.metadata.uid)
-        ),
+        elsewhere=workflows.elsewhere,
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.core.api import (
     WorkflowStatus,
 )
 from reconciler.core.names import SOURCE_LABEL
+from reconciler.core.shards import Shard
 from reconciler.errors import AlreadyExists, Conflict, Refused
 from reconciler.kube.calls import Calls
 from reconciler.kube.cluster import KubeCluster
@@ -78,6 +79,17 @@ def test_the_unsettled_of_this_source_and_of_nobody_are_listed(
     assert listed.at.tzinfo is not None
     without = cluster.workflows(replace(scope, source=None))
     assert [each.metadata.name for each in without.items] == ["nobodys"]
+
+
+def test_shards_divide_the_list(cluster: KubeCluster, server: Server, scope: Scope) -> None:
+    """Contract 1, shards: each workflow is one shard's."""
+    names = [f"w{n}" for n in range(8)]
+    for name in names:
+        server.done(create(WORKFLOWS, server.namespace, workflow(name)))
+    halves = [cluster.workflows(replace(scope, shard=Shard(index, 2))) for index in range(2)]
+    found = [each.metadata.name for half in halves for each in half.items]
+    assert sorted(found) == names
+    assert [half.elsewhere for half in halves] == [0, 0]
 
 
 def test_a_selector_narrows_the_list(cluster: KubeCluster, server: Server, scope: Scope) -> None:

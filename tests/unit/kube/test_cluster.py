@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.api import WorkflowExecution
+from reconciler.core.shards import Shard
 from reconciler.errors import (
     AlreadyExists,
     Conflict,
@@ -59,6 +60,35 @@ def test_a_workflow_of_another_source_is_not_even_judged() -> None:
     cluster, _ = over(list_of("WorkflowExecution", foreign))
     listed = cluster.workflows(SCOPE)
     assert (listed.items, listed.unreadable, listed.at) == ((), (), None)
+
+
+def test_of_another_shards_workflow_no_more_is_made_than_its_active_steps() -> None:
+    """Contract 1, shards: each pays for its own, and one that cannot be read is told once."""
+    shards = [Shard(index, 3) for index in range(3)]
+    items = [
+        workflow(
+            f"w{n}", {"namespace": "shop", "uid": f"uid-{n}"}, timeout="soon" if n < 4 else "5m"
+        )
+        | {"status": {"activeSteps": n}}
+        for n in range(12)
+    ]
+    cluster, _ = over(list_of("WorkflowExecution", *items))
+    told = [cluster.workflows(replace(SCOPE, shard=shard)) for shard in shards]
+    for shard, listed in zip(shards, told, strict=True):
+        owned = [n for n in range(12) if shard.owns(f"uid-{n}")]
+        assert [each.metadata.name for each in listed.items] == [f"w{n}" for n in owned if n >= 4]
+        assert [each.name for each in listed.unreadable] == [f"w{n}" for n in owned if n < 4]
+        assert listed.elsewhere == sum(range(12)) - sum(owned)
+    assert all(listed.items for listed in told)
+
+
+@pytest.mark.parametrize("said", ["many", True, None, -3, 2.5])
+def test_a_count_of_active_steps_that_makes_no_sense_is_none(said: object) -> None:
+    """I11: what another shard owns stops nobody."""
+    other = workflow("w", {"uid": "uid-0"}) | {"status": {"activeSteps": said}}
+    (elses,) = [Shard(index, 2) for index in range(2) if not Shard(index, 2).owns("uid-0")]
+    cluster, _ = over(list_of("WorkflowExecution", other))
+    assert cluster.workflows(replace(SCOPE, shard=elses)).elsewhere == 0
 
 
 def test_a_record_that_cannot_be_read_never_looks_like_none() -> None:
