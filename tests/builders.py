@@ -49,9 +49,8 @@ class StepFields(TypedDict, total=False):
 
 def step(name: str = "a", **fields: Unpack[StepFields]) -> Step:
     """A step of an action of the user's own: timeout 10 m, no retries, nothing before it."""
-    return Step.model_validate(
-        {"name": name, "action": "Notify", "parameters": Parameters(custom={}), **fields}
-    )
+    stated: StepFields = {"action": "Notify", "parameters": Parameters(custom={}), **fields}
+    return Step(name=name, **stated)
 
 
 class SpecFields(TypedDict, total=False):
@@ -123,6 +122,11 @@ class ChildFields(TypedDict, total=False):
     deleting: bool
 
 
+def _child_uid(step_name: str, attempt: int) -> str:
+    """As long as a uid may be."""
+    return f"uid-{step_name[:54]}-{attempt}"
+
+
 def child(
     step_name: str = "a", phase: str = "", attempt: int = 0, **fields: Unpack[ChildFields]
 ) -> Child:
@@ -130,7 +134,7 @@ def child(
     dull = Child(
         namespace=NAMESPACE,
         name=child_name(WORKFLOW, UID, step_name, attempt),
-        uid=f"uid-{step_name}-{attempt}",
+        uid=_child_uid(step_name, attempt),
         owner=UID,
         step=step_name,
         attempt=attempt,
@@ -163,7 +167,7 @@ def made(by: Facts, creation: Creation) -> Child:
         attempt=result.attempt,
         namespace=meta.namespace,
         name=result.execution_ref,
-        uid=f"uid-{result.step_name}-{result.attempt}",
+        uid=_child_uid(result.step_name, result.attempt),
         owner=meta.uid,
         created=by.now,
         cancel_requested=creation.cancelled,

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import urllib3
 
-_PAGE = 1000
+_PAGE, _WORKFLOWS_A_PAGE = 1000, 250
 _NAMES = 100  # label values a list
 _NAMES_FOR_ONE = 1000  # above: one list of all
 _END = 2000  # bytes of a page that may hold its token
@@ -81,7 +81,8 @@ class Server:
 
     @property
     def unsettled(self) -> str:
-        return f"{self.workflows}?limit={_PAGE}&fieldSelector={quote('status.settled!=true')}"
+        selector = quote("status.settled!=true")
+        return f"{self.workflows}?limit={_WORKFLOWS_A_PAGE}&fieldSelector={selector}"
 
     def of(self, names: list[str]) -> list[str]:
         """The lists of the children of these workflows."""

@@ -48,7 +48,7 @@ def _in_flight(place: Place, options: Options) -> Figure:
     stamped(place, wide, "memory-wide", names("wide", workflows))
     samples = [_run(place, "memory-wide") for _ in range(options.few)]
     what = f"peak with {workflows:,} workflows of {_STEPS} steps that all run"
-    return Figure(NAME, what, _peak(samples), "MiB")
+    return Figure(NAME, what, _peak(samples), "MiB", _ALL)
 
 
 def _run(place: Place, namespace: str) -> Spent:

@@ -17,7 +17,7 @@ from bench.seed import Turn, names, running, stamp, stamped
 
 NAME = "no-op"
 _STEPS = 5
-_PAGE, _NAMES, _NAMES_FOR_ONE = 1000, 100, 1000
+_WORKFLOWS_A_PAGE, _PAGE, _NAMES, _NAMES_FOR_ONE = 250, 1000, 100, 1000
 _SHARDS = 5
 _BARE, _GO, _GROWTH = 1.2, 1.5, 24.0  # budgets, at the usual size
 Side = tuple[str, int]
@@ -126,7 +126,7 @@ def _counts(place: Place, size: int) -> Iterator[Count | Figure]:
 
 def _lists(size: int) -> int:
     """Pages of the workflows, and of their children: by name, or all of them."""
-    pages = math.ceil(size / _PAGE)
+    pages = math.ceil(size / _WORKFLOWS_A_PAGE)
     if size > _NAMES_FOR_ONE:
         return pages + math.ceil(size * _STEPS / _PAGE)
     return pages + math.ceil(size / _NAMES)

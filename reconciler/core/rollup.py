@@ -6,6 +6,7 @@ it was recorded, whatever its child says later.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.core.api import MAX_MESSAGE, FailurePolicy, Step, StepResult, StepStatus
@@ -131,20 +132,17 @@ def _known(step: Step, recorded: StepResult | None, child: Child) -> StepResult:
         )
     if recorded.execution_uid == child.uid and recorded.execution_start_time == child.started:
         return recorded
-    return recorded.model_copy(
-        update={"execution_uid": child.uid, "execution_start_time": child.started}
-    )
+    return replace(recorded, execution_uid=child.uid, execution_start_time=child.started)
 
 
 def _from_child(facts: Facts, step: Step, known: StepResult, child: Child) -> StepResult:
     if child.phase == "Completed":
-        return known.model_copy(
-            update={
-                "status": StepStatus.COMPLETED,
-                "reason": "",
-                "last_error": "",
-                "execution_end_time": child.ended,
-            }
+        return replace(
+            known,
+            status=StepStatus.COMPLETED,
+            reason="",
+            last_error="",
+            execution_end_time=child.ended,
         )
     if known.status is StepStatus.RETRYING:
         return known  # its failure is recorded; the child may still be on its way out
@@ -165,7 +163,7 @@ def _at_work(known: StepResult, child: Child) -> StepResult:
     status = StepStatus.PENDING if child.phase in ("", "Pending") else StepStatus.RUNNING
     if known.status is status and not known.last_error:
         return known
-    return known.model_copy(update={"status": status, "last_error": ""})
+    return replace(known, status=status, last_error="")
 
 
 def _without_child(facts: Facts, step: Step, recorded: StepResult) -> StepResult:
@@ -196,26 +194,19 @@ def _failed(facts: Facts, step: Step, known: StepResult, reason: str, error: str
     never_made = child is not None and child.late
     made = known.attempt + 1 - _late(facts, known)
     if known.attempt < _LAST_ATTEMPT and (never_made or made <= step.retries):
-        return known.model_copy(
-            update={
-                "status": StepStatus.RETRYING,
-                "reason": reason,
-                "last_error": error[:MAX_MESSAGE],
-                "execution_end_time": facts.now,
-            }
+        return replace(
+            known,
+            status=StepStatus.RETRYING,
+            reason=reason,
+            last_error=error[:MAX_MESSAGE],
+            execution_end_time=facts.now,
         )
     ended = child.ended if child is not None and child.terminal else None
-    return _final(known.model_copy(update={"execution_end_time": ended}), reason, error)
+    return _final(replace(known, execution_end_time=ended), reason, error)
 
 
 def _final(result: StepResult, reason: str, error: str) -> StepResult:
-    return result.model_copy(
-        update={
-            "status": StepStatus.FAILED,
-            "reason": reason,
-            "last_error": error[:MAX_MESSAGE],
-        }
-    )
+    return replace(result, status=StepStatus.FAILED, reason=reason, last_error=error[:MAX_MESSAGE])
 
 
 def _late(facts: Facts, result: StepResult) -> int:
@@ -276,4 +267,4 @@ def healed(facts: Facts, result: StepResult) -> StepResult:
     read the same status one must lose.
     """
     after = result.healed_at + timedelta(seconds=1) if result.healed_at else facts.now
-    return result.model_copy(update={"healed_at": max(facts.now, after)})
+    return replace(result, healed_at=max(facts.now, after))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from reconciler.core.api import (
@@ -19,7 +19,10 @@ from reconciler.core.api import (
     DURATION_PATTERN,
     OBJECT_NAME_PATTERN,
     STEP_NAME_PATTERN,
+    Slotted,
+    Wire,
     WorkflowSpec,
+    fields,
 )
 from reconciler.core.plan import Finding, plan
 
@@ -46,6 +49,7 @@ _SENTENCES: Mapping[str, str] = {
     "tuple_type": "must be a list",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
+    "dataclass_type": "must be a mapping",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
     "greater_than_equal": "must be {ge} or more",
@@ -100,7 +104,7 @@ def _finding(error: ErrorDetails) -> Finding:
 def _sentence(error: ErrorDetails) -> str:
     context = error.get("ctx", {})
     match error["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             return f"is no field that is known here{_meant(error['loc'])}"
         case "string_pattern_mismatch":
             return _PATTERNS.get(context["pattern"], f"must match {context['pattern']}")
@@ -134,19 +138,23 @@ def _meant(location: tuple[int | str, ...]) -> str:
 
 def _fields(location: tuple[int | str, ...]) -> list[str]:
     """Wire names of the fields of the model at a location."""
-    model: type[BaseModel] = WorkflowSpec
+    model: type[Slotted | Wire] = WorkflowSpec
     for part in location:
         if isinstance(part, str):
             model = next(
                 found
-                for name, field in model.model_fields.items()
+                for name, field in fields(model).items()
                 if (field.alias or name) == part and (found := _model_in(field.annotation))
             )
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return [field.alias or name for name, field in fields(model).items()]
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def _model_in(annotation: object) -> type[Slotted | Wire] | None:
     """The model inside an annotation such as `tuple[Step, ...] | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
+    for base in (Slotted, Wire):
+        if isinstance(annotation, type) and issubclass(annotation, base):
+            return annotation
+    for part in get_args(annotation):
+        if found := _model_in(part):
+            return found
+    return None

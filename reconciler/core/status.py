@@ -6,7 +6,7 @@ A phase that is terminal never changes again; whatever waits for a run to be ove
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from reconciler.core.api import (
@@ -133,7 +133,7 @@ def started_at(facts: Facts, results: Results) -> datetime | None:
 def closed(results: Results) -> dict[str, StepResult]:
     """Results under a terminal phase: what waits for its next attempt has none any more."""
     return {
-        name: result.model_copy(update={"status": StepStatus.FAILED})
+        name: replace(result, status=StepStatus.FAILED)
         if result.status is StepStatus.RETRYING
         else result
         for name, result in results.items()
@@ -200,13 +200,9 @@ def refused(status: WorkflowStatus, step: str, reason: str, error: str) -> Workf
 
     With a reason the step failed for good; without one it stays reserved and is tried again.
     """
-    update: dict[str, object] = {"last_error": error[:MAX_MESSAGE]}
-    if reason:
-        update |= {"status": StepStatus.FAILED, "reason": reason}
-    results = {
-        result.step_name: result.model_copy(update=update) if result.step_name == step else result
-        for result in status.step_results
-    }
+    results = {result.step_name: result for result in status.step_results}
+    met = replace(results[step], last_error=error[:MAX_MESSAGE])
+    results[step] = replace(met, status=StepStatus.FAILED, reason=reason) if reason else met
     return status.model_copy(update={"step_results": tuple(bounded(results).values())})
 
 
@@ -339,7 +335,7 @@ def bounded(results: Results) -> dict[str, StepResult]:
 def _shortened(result: StepResult, length: int) -> StepResult:
     if len(result.last_error) <= length:
         return result
-    return result.model_copy(update={"last_error": result.last_error[:length]})
+    return replace(result, last_error=result.last_error[:length])
 
 
 def _may_be_large(results: Results) -> bool:

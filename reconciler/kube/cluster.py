@@ -3,7 +3,7 @@
 Decides nothing. What a 404 or a 409 means for a workflow is the caller's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from reconciler.kube import codec, requests
 from reconciler.kube.answers import Missing, Response
 from reconciler.kube.calls import Calls
 from reconciler.kube.codec import Json
-from reconciler.kube.paging import read_list
+from reconciler.kube.paging import Listed, Pool, read_list
 from reconciler.kube.requests import (
     CHILDREN,
     CONFIG_MAPS,
@@ -49,17 +49,29 @@ from reconciler.seams import (
 )
 
 K = TypeVar("K", bound=Kind)
+T = TypeVar("T")
 
 _LISTS_AT_ONCE = 4  # a page of each is in memory; more would only queue at the server
 
 
 class KubeCluster:
-    """Implements `seams.Cluster`. `identity` stands in the Events, as who reported them."""
+    """Implements `seams.Cluster`. `identity` stands in the Events, as who reported them.
 
-    def __init__(self, calls: Calls, *, state_namespace: str, identity: str = "reconciler") -> None:
+    `pool` is for what is read side by side; a test that replays a run gives one without threads.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        *,
+        state_namespace: str,
+        identity: str = "reconciler",
+        pool: Pool = ThreadPoolExecutor,
+    ) -> None:
         self._calls = calls
         self._state = state_namespace
         self._identity = identity
+        self._pool = pool
 
     # --- reads ------------------------------------------------------------------------------
 
@@ -73,7 +85,7 @@ class KubeCluster:
                 return codec.parse_workflow(item)
             return codec.active_steps(item)
 
-        listed = read_list(self._calls, requests.unsettled(scope), wanted)
+        listed = self._list(requests.unsettled(scope), wanted)
         return Workflows(
             items=tuple(each for each in listed.items if isinstance(each, WorkflowExecution)),
             unreadable=tuple(each for each in listed.items if isinstance(each, Unreadable)),
@@ -88,13 +100,13 @@ class KubeCluster:
             return codec.child(item) if codec.label(item, WORKFLOW_LABEL) in labels else None
 
         def read(first: Request) -> Sequence[Child]:
-            return read_list(self._calls, first, wanted).items
+            return self._list(first, wanted).items
 
         lists = requests.children(namespace, workflows)
         if len(lists) == 1:
             return read(lists[0])
         # Side by side: each is of other workflows, so they need not be of one moment.
-        with ThreadPoolExecutor(_LISTS_AT_ONCE) as pool:
+        with self._pool(_LISTS_AT_ONCE) as pool:
             return [child for children in pool.map(read, lists) for child in children]
 
     def child(self, namespace: str, name: str) -> Child | None:
@@ -112,7 +124,7 @@ class KubeCluster:
         if scope.source is None:
             return ()
         request = requests.metadata_of_source(scope)
-        return read_list(self._calls, request, codec.parse_metadata).items
+        return self._list(request, codec.parse_metadata).items
 
     def records(self, scope: Scope) -> Sequence[WorkflowRecord]:
         """One record that cannot be read fails the list: it must not look like none.
@@ -122,7 +134,7 @@ class KubeCluster:
         if scope.source is None:
             return ()
         request = requests.of_source(RECORDS, scope)
-        return read_list(self._calls, request, lambda item: _stored(WorkflowRecord, item)).items
+        return self._list(request, lambda item: _stored(WorkflowRecord, item)).items
 
     def record(self, namespace: str, name: str) -> WorkflowRecord | None:
         item = self._get(RECORDS, namespace, name)
@@ -211,6 +223,9 @@ class KubeCluster:
         return self._calls.sent()
 
     # --- parts ------------------------------------------------------------------------------
+
+    def _list(self, first: Request, project: Callable[[Json], T | None]) -> Listed[T]:
+        return read_list(self._calls, first, project, self._pool)
 
     def _get(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """None only where the server names the object as the one that is not there."""

@@ -5,7 +5,7 @@ When it has forgotten that moment (410), the list is read again from its first p
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -18,6 +18,8 @@ from reconciler.kube.codec import Json
 from reconciler.kube.requests import Request
 
 T = TypeVar("T")
+
+Pool = Callable[[int], Executor]  # what makes so many requests side by side
 
 _READINGS = 3  # the first and two more
 
@@ -37,7 +39,12 @@ class _Page:
     at: datetime | None
 
 
-def read_list(calls: Calls, first: Request, project: Callable[[Json], T | None]) -> Listed[T]:
+def read_list(
+    calls: Calls,
+    first: Request,
+    project: Callable[[Json], T | None],
+    pool: Pool = ThreadPoolExecutor,
+) -> Listed[T]:
     """Every item as `project` makes it, without those it makes None of, page after page.
 
     Raises:
@@ -45,17 +52,19 @@ def read_list(calls: Calls, first: Request, project: Callable[[Json], T | None])
     """
     for _ in range(_READINGS):
         try:
-            return _reading(calls, first, project)
+            return _reading(calls, first, project, pool)
         except Gone as error:
             gone = error
     raise Unreachable(f"{gone}; the list expired {_READINGS} times while it was read") from gone
 
 
-def _reading(calls: Calls, first: Request, project: Callable[[Json], T | None]) -> Listed[T]:
+def _reading(
+    calls: Calls, first: Request, project: Callable[[Json], T | None], pool: Pool
+) -> Listed[T]:
     """The server makes the next page while this one is made into values; two are held at most."""
     page = calls.make(first, _page)
     items, at = list[T](), page.at
-    with ThreadPoolExecutor(1) as ahead:
+    with pool(1) as ahead:
         while page.token:
             coming = ahead.submit(calls.make, first.after(page.token), _page)
             items += _projected(page, project)

@@ -23,7 +23,8 @@ from reconciler.core.names import (
 )
 from reconciler.seams import Precondition, Scope
 
-PAGE = 1000  # objects a page: 50,000 children are never in memory as JSON at once
+PAGE = 1000  # objects a page: two pages are in memory as JSON, never 50,000 children
+HEAVY_PAGE = 250  # of whole workflows: with a thousand steps one weighs a megabyte
 NAMES_A_LIST = 100  # label values in one selector: the address stays under 8 KiB
 NAMES_FOR_ONE_LIST = 1000  # above, one list of all children costs less than ten of a hundred
 
@@ -176,14 +177,19 @@ def get(resource: Resource, namespace: str, name: str) -> Request:
 
 
 def page(
-    resource: Resource, namespace: str | None, *, labels: str = "", fields: str = ""
+    resource: Resource,
+    namespace: str | None,
+    *,
+    labels: str = "",
+    fields: str = "",
+    limit: int = PAGE,
 ) -> Request:
     """The first page of a list; empty selectors choose everything."""
     selectors = (("labelSelector", labels), ("fieldSelector", fields))
     return Request(
         Verb.LIST,
         Target(resource, namespace),
-        (("limit", str(PAGE)), *((key, value) for key, value in selectors if value)),
+        (("limit", str(limit)), *((key, value) for key, value in selectors if value)),
     )
 
 
@@ -199,6 +205,7 @@ def unsettled(scope: Scope) -> Request:
         scope.namespace,
         labels=",".join(part for part in (nobodys, scope.selector) if part),
         fields="status.settled!=true",
+        limit=HEAVY_PAGE,
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.kube.requests import Request, Resource, Target, Verb
 from reconciler.run import run
 from reconciler.seams import Clock, Deadline, Snapshot, World
 from reconciler.settings import Settings
+from tests.fakes.turns import InTurn
 
 # What a run asks git, as if it were one more call: time passes and others act before it too.
 REF = Request(Verb.GET, Target(Resource("git", "v1", "refs", "Ref"), None, "main"))
@@ -126,7 +127,7 @@ class Process:
     def _live(self) -> None:
         calls = Calls(self, self._clock, self.deadline, jitter=_no_jitter)
         world = World(
-            cluster=KubeCluster(calls, state_namespace=self.settings.state_namespace),
+            cluster=KubeCluster(calls, state_namespace=self.settings.state_namespace, pool=InTurn),
             clock=self._clock,
             deadline=self.deadline,
             source=self if self._repository else None,

@@ -1,6 +1,7 @@
 """Any definition through `core/plan.py`, with networkx as a second opinion (contract 4)."""
 
 import re
+from dataclasses import replace
 from random import Random
 
 import networkx as nx
@@ -109,9 +110,7 @@ def test_each_dependency_on_no_step_or_on_itself_is_found_and_no_other(steps: Gr
 def test_the_plan_depends_on_the_steps_and_on_nothing_else(steps: Graph, random: Random) -> None:
     """Contract 4, Planning: a function of the spec alone; the order within dependsOn is no part."""
     shuffled = [
-        each.model_copy(
-            update={"depends_on": tuple(random.sample(each.depends_on, len(each.depends_on)))}
-        )
+        replace(each, depends_on=tuple(random.sample(each.depends_on, len(each.depends_on))))
         for each in steps
     ]
     other: WorkflowExecution = workflow(

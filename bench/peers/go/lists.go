@@ -16,6 +16,7 @@ import (
 
 const (
 	page        = 1000
+	heavyPage   = 250
 	namesAList  = 100
 	namesForOne = 1000 // above: one list of all
 	listsAtOnce = 4
@@ -40,7 +41,7 @@ func lists(ctx context.Context, client dynamic.Interface, namespace string) (
 		return nil, nil, err
 	}
 	workflows, err = every(ctx, client.Resource(workflowKind).Namespace(namespace),
-		metav1.ListOptions{FieldSelector: "status.settled!=true"})
+		metav1.ListOptions{FieldSelector: "status.settled!=true", Limit: heavyPage})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,7 +52,7 @@ func lists(ctx context.Context, client dynamic.Interface, namespace string) (
 	for at, selector := range selectors {
 		group.Go(func() (err error) {
 			parts[at], err = every(ctx, client.Resource(childKind).Namespace(namespace),
-				metav1.ListOptions{LabelSelector: selector})
+				metav1.ListOptions{LabelSelector: selector, Limit: page})
 			return err
 		})
 	}
@@ -81,7 +82,6 @@ func selected(workflows []unstructured.Unstructured) []string {
 
 func every(ctx context.Context, resource dynamic.ResourceInterface, options metav1.ListOptions) (
 	items []unstructured.Unstructured, err error) {
-	options.Limit = page
 	for {
 		got, err := resource.List(ctx, options)
 		if err != nil {

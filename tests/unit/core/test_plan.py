@@ -2,6 +2,7 @@
 
 import graphlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -157,7 +158,7 @@ def test_a_cycle_names_exactly_the_steps_on_it_in_order(graph: Graph, cycle: str
 def test_a_cycle_through_every_one_of_1000_steps_is_found() -> None:
     """Contract 4, Planning: however long it is."""
     first, *rest = chain(1000)
-    closed = first.model_copy(update={"depends_on": ("s999",)})
+    closed = replace(first, depends_on=("s999",))
     finding = only(plan(workflow(closed, *rest).spec).findings)
     _, _, cycle = finding.message.partition(": ")
     assert cycle.split(" -> ") == ["s0", *(f"s{number}" for number in range(999, -1, -1))]
@@ -395,7 +396,7 @@ def test_the_sentence_of_a_finding_begins_with_its_step() -> None:
 
 # --- what is valid --------------------------------------------------------------------------
 
-SECRET = SecretKey.model_validate({"key": "a", "secretName": "rotated", "secretKey": "b"})
+SECRET = SecretKey(key="a", secret_name="rotated", secret_key="b")  # noqa: S106  # names
 COMPLETE: Mapping[str, Parameters] = {
     "ScaleDeployment": Parameters(
         scale_deployment=ScaleDeployment(deployment_name="checkout", replicas=0)

@@ -1,6 +1,7 @@
 """In which order workflows have their turn when time is short."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,8 @@ def _served(made: WorkflowExecution, field: str) -> WorkflowExecution:
     """A run did something about it just now."""
     if field == "last_transition_time":
         return made.with_status(made.status.model_copy(update={field: NOW}))
-    result = StepResult(step_name="a", status=StepStatus.PENDING).model_copy(update={field: NOW})
+    moved: dict[str, Any] = {field: NOW}
+    result = StepResult(step_name="a", status=StepStatus.PENDING, **moved)
     return made.with_status(made.status.model_copy(update={"step_results": (result,)}))
 
 

@@ -44,13 +44,13 @@ META = Metadata(name="one", namespace="shop", uid="u", resource_version="7", gen
         ),
         pytest.param(
             requests.unsettled(EVERYWHERE),
-            f"GET {OURS}/workflowexecutions?limit=1000&labelSelector=%21kubernaut.ai%2Fsource"
+            f"GET {OURS}/workflowexecutions?limit=250&labelSelector=%21kubernaut.ai%2Fsource"
             "&fieldSelector=status.settled%21%3Dtrue",
             id="unsettled-of-nobody-everywhere",
         ),
         pytest.param(
             requests.unsettled(SCOPE),
-            f"GET {OURS}/namespaces/shop/workflowexecutions?limit=1000"
+            f"GET {OURS}/namespaces/shop/workflowexecutions?limit=250"
             "&fieldSelector=status.settled%21%3Dtrue",
             id="unsettled-of-a-source-and-nobody",
         ),
