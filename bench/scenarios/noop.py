@@ -4,7 +4,6 @@ Each workflow has five steps that run. The bare script and the Go program make t
 many at once; the server's own time is that of a client that throws the answers away.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -13,13 +12,13 @@ from bench.options import Options
 from bench.peers import built
 from bench.place import OURS, Place, writes
 from bench.result import Beside, Count, Figure, Points, Ratio
-from bench.seed import Turn, names, running, stamp, stamped
+from bench.seed import Turn, names, running, stamp, stamped, stir
 
 NAME = "no-op"
 _STEPS = 5
-_WORKFLOWS_A_PAGE, _PAGE, _NAMES, _NAMES_FOR_ONE = 250, 1000, 100, 1000
-_SHARDS = 5
-_BARE, _GO, _GROWTH = 1.2, 1.5, 24.0  # budgets, at the usual size
+_LIVELY = "noop-lively"  # somebody else's namespace
+_SHARDS, _WORTH_DIVIDING = 5, 100
+_BARE, _GO, _GROWTH = 1.2, 1.5, 24.0  # budgets, at the usual size; the last one for ours alone
 Side = tuple[str, int]
 Taken = Mapping[Side, Sequence[Spent]]
 
@@ -28,6 +27,7 @@ def play(place: Place, options: Options) -> Iterator[Ratio | Count | Figure]:
     made = stamp(place, "proto-noop", running(_STEPS), Turn(lambda _: "Running"))
     for size in options.active:
         stamped(place, made, _namespace(size), names("noop", size))
+    stamped(place, made, _LIVELY, names("noop", 1))
     for size in options.active:
         yield from _counts(place, size)
     taken = interleaved(dict(_sides(place, options)), options.rounds)
@@ -47,28 +47,35 @@ def _flags(size: int) -> tuple[str, ...]:
 def _sides(place: Place, options: Options) -> Iterator[tuple[Side, Callable[[], Spent]]]:
     for size in options.active:
         namespace, flags = _namespace(size), _flags(size)
-        yield ("ours", size), partial(_whole, size, partial(place.body, *flags))
-        yield ("bare", size), partial(_whole, size, partial(place.bare, "lists", namespace))
+        whole = partial(_whole, place, size)
+        yield ("ours", size), partial(whole, partial(place.body, *flags))
+        yield ("bare", size), partial(whole, partial(place.bare, "lists", namespace))
         if size == options.usual:
-            yield ("plain", size), partial(_whole, size, partial(place.bare, "plain", namespace))
-        yield ("server", size), partial(place.bare, "bytes", namespace)
-        yield ("process", size), partial(place.run, *flags)
+            yield ("plain", size), partial(whole, partial(place.bare, "plain", namespace))
+        yield ("server", size), partial(_stirred, place, partial(place.bare, "bytes", namespace))
+        yield ("process", size), partial(_stirred, place, partial(place.run, *flags))
         if "go" in options.peers:
             go = partial(place.spend, [built.go(), "lists", namespace])
-            yield ("go", size), partial(_whole, size, go)
-    yield ("shard", max(options.active)), partial(_shard, place, max(options.active))
+            yield ("go", size), partial(whole, go)
+    if (large := max(options.active)) >= _WORTH_DIVIDING:
+        yield ("shard", large), partial(_shard, place, large)
 
 
-def _whole(size: int, side: Callable[[], Spent]) -> Spent:
+def _stirred(place: Place, side: Callable[[], Spent]) -> Spent:
+    stir(place, _LIVELY)
+    return side()
+
+
+def _whole(place: Place, size: int, side: Callable[[], Spent]) -> Spent:
     """It saw everything, or it is no measurement."""
-    told = (spent := side()).told
+    told = (spent := _stirred(place, side)).told
     if told["workflows"] != size or told.get("children", size * _STEPS) != size * _STEPS:
         raise Broken(f"{size} workflows were to be seen: {told}")
     return spent
 
 
 def _shard(place: Place, size: int) -> Spent:
-    spent = place.body(*_flags(size), "--shard", f"1/{_SHARDS}")
+    spent = _stirred(place, partial(place.body, *_flags(size), "--shard", f"1/{_SHARDS}"))
     if not 0 < spent.told["workflows"] < size:
         raise Broken(f"a part of {size} workflows was to be seen: {spent.told}")
     return spent
@@ -98,18 +105,20 @@ def _ratios(taken: Taken, size: int, *, usual: bool) -> Iterator[Ratio | Figure]
 
 
 def _growth(taken: Taken, options: Options) -> Iterator[Ratio]:
+    """The budget is for what is ours, the server's own time is told apart: as with `history`."""
     large, small = max(options.active), options.usual
     words = f"{large:,} active / {small:,} active"
-    for side, budget in (("ours", _GROWTH), ("bare", None), ("go", None), ("server", None)):
+    ours = Beside(NAME, taken["ours", large], taken["ours", small])
+    yield ours.ratio("body CPU", words, _GROWTH)
+    yield ours.ratio("body", words)
+    for side, name in (("bare", "bare urllib3"), ("go", "Go"), ("server", "the server's lists")):
         if (side, large) in taken:
             beside = Beside(NAME, taken[side, large], taken[side, small])
-            name = {"ours": "", "bare": ": bare urllib3", "go": ": Go", "server": ": the server"}
-            yield beside.ratio("body", words + name[side], budget)
-    beside = Beside(NAME, taken["ours", large], taken["ours", small])
-    yield beside.ratio("body CPU", words)
-    part = Beside(NAME, taken["shard", large], taken["ours", large])
-    for measure in ("body", "body CPU", "peak"):
-        yield part.ratio(measure, f"{large:,} active, one of {_SHARDS} shards / one run of all")
+            yield beside.ratio("body", f"{words}: {name}")
+    if ("shard", large) in taken:
+        part = Beside(NAME, taken["shard", large], taken["ours", large])
+        for measure in ("body", "body CPU", "peak"):
+            yield part.ratio(measure, f"{large:,} active, one of {_SHARDS} shards / one run of all")
 
 
 def _counts(place: Place, size: int) -> Iterator[Count | Figure]:
@@ -118,15 +127,8 @@ def _counts(place: Place, size: int) -> Iterator[Count | Figure]:
         calls = counted.calls(OURS)
     lists = sum(count for what, count in calls.items() if what.startswith("list "))
     words = f"{size:,} active"
-    yield Count(NAME, f"lists of a run, {words}", lists, _lists(size))
+    bare = place.bare("lists", _namespace(size)).told["lists"]
+    yield Count(NAME, f"lists of a run, {words}", lists, bare)
     yield Count(NAME, f"object writes of a run, {words}", sum(writes(calls).values()), 0)
     yield Count(NAME, f"requests beside them, {words}", sum(calls.values()) - lists, 4)
     yield Figure(NAME, f"received, {words}", counted.proxy.received / 1024, "KiB", None, "", size)
-
-
-def _lists(size: int) -> int:
-    """Pages of the workflows, and of their children: by name, or all of them."""
-    pages = math.ceil(size / _WORKFLOWS_A_PAGE)
-    if size > _NAMES_FOR_ONE:
-        return pages + math.ceil(size * _STEPS / _PAGE)
-    return pages + math.ceil(size / _NAMES)

@@ -22,6 +22,7 @@ T = TypeVar("T")
 Pool = Callable[[int], Executor]  # what makes so many requests side by side
 
 _READINGS = 3  # the first and two more
+_PAGE_BYTES = 4 << 20  # of JSON; as Python's values five times as much, and two pages are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ class _Page:
     items: Sequence[Json]
     token: str
     at: datetime | None
+    weight: int  # bytes
+
+    @property
+    def next_limit(self) -> int | None:
+        """Objects on the next page, when they are as heavy as those on this one."""
+        return max(1, _PAGE_BYTES * len(self.items) // self.weight) if self.items else None
 
 
 def read_list(
@@ -66,14 +73,14 @@ def _reading(
     items, at = list[T](), page.at
     with pool(1) as ahead:
         while page.token:
-            coming = ahead.submit(calls.make, first.after(page.token), _page)
+            coming = ahead.submit(calls.make, first.after(page.token, page.next_limit), _page)
             items += _projected(page, project)
             page = coming.result()
     return Listed([*items, *_projected(page, project)], at)
 
 
 def _page(request: Request, response: Response) -> _Page:
-    return _Page(*codec.read_page(request, response), response.at)
+    return _Page(*codec.read_page(request, response), response.at, len(response.body))
 
 
 def _projected(page: _Page, project: Callable[[Json], T | None]) -> Iterator[T]:

@@ -23,8 +23,9 @@ from reconciler.core.names import (
 )
 from reconciler.seams import Precondition, Scope
 
-PAGE = 1000  # objects a page: two pages are in memory as JSON, never 50,000 children
-HEAVY_PAGE = 250  # of whole workflows: with a thousand steps one weighs a megabyte
+# Objects on the first page of a list; how heavy they are tells how many the next ones hold.
+FIRST_PAGE = 1000
+FIRST_HEAVY_PAGE = 250  # of whole workflows: with a thousand steps one weighs a megabyte
 NAMES_A_LIST = 100  # label values in one selector: the address stays under 8 KiB
 NAMES_FOR_ONE_LIST = 1000  # above, one list of all children costs less than ten of a hundred
 
@@ -159,9 +160,12 @@ class Request:
         """For people: `list workflowexecutions.… in shop`."""
         return f"{self.verb} {self.target.text}"
 
-    def after(self, token: str) -> "Request":
-        """The same list from its next page on."""
-        return replace(self, query=(*self.query, ("continue", token)))
+    def after(self, token: str, limit: int | None = None) -> "Request":
+        """The same list from its next page on; of as many objects a page, unless told."""
+        kept = tuple(
+            (key, str(limit) if key == "limit" and limit else value) for key, value in self.query
+        )
+        return replace(self, query=(*kept, ("continue", token)))
 
 
 def possible(name: str) -> bool:
@@ -182,7 +186,7 @@ def page(
     *,
     labels: str = "",
     fields: str = "",
-    limit: int = PAGE,
+    limit: int = FIRST_PAGE,
 ) -> Request:
     """The first page of a list; empty selectors choose everything."""
     selectors = (("labelSelector", labels), ("fieldSelector", fields))
@@ -205,7 +209,7 @@ def unsettled(scope: Scope) -> Request:
         scope.namespace,
         labels=",".join(part for part in (nobodys, scope.selector) if part),
         fields="status.settled!=true",
-        limit=HEAVY_PAGE,
+        limit=FIRST_HEAVY_PAGE,
     )
 
 

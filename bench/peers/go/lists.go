@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	page        = 1000
-	heavyPage   = 250
+	page        = 1000 // the first one of a list; about 4 MiB each of the next ones
+	nextPage    = 2000
+	heavyPage   = 250 // of workflows
+	nextHeavy   = 800
 	namesAList  = 100
 	namesForOne = 1000 // above: one list of all
 	listsAtOnce = 4
@@ -41,7 +43,7 @@ func lists(ctx context.Context, client dynamic.Interface, namespace string) (
 		return nil, nil, err
 	}
 	workflows, err = every(ctx, client.Resource(workflowKind).Namespace(namespace),
-		metav1.ListOptions{FieldSelector: "status.settled!=true", Limit: heavyPage})
+		metav1.ListOptions{FieldSelector: "status.settled!=true", Limit: heavyPage}, nextHeavy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,7 +54,7 @@ func lists(ctx context.Context, client dynamic.Interface, namespace string) (
 	for at, selector := range selectors {
 		group.Go(func() (err error) {
 			parts[at], err = every(ctx, client.Resource(childKind).Namespace(namespace),
-				metav1.ListOptions{LabelSelector: selector, Limit: page})
+				metav1.ListOptions{LabelSelector: selector, Limit: page}, nextPage)
 			return err
 		})
 	}
@@ -80,8 +82,8 @@ func selected(workflows []unstructured.Unstructured) []string {
 	return selectors
 }
 
-func every(ctx context.Context, resource dynamic.ResourceInterface, options metav1.ListOptions) (
-	items []unstructured.Unstructured, err error) {
+func every(ctx context.Context, resource dynamic.ResourceInterface, options metav1.ListOptions,
+	next int64) (items []unstructured.Unstructured, err error) {
 	for {
 		got, err := resource.List(ctx, options)
 		if err != nil {
@@ -91,5 +93,6 @@ func every(ctx context.Context, resource dynamic.ResourceInterface, options meta
 		if options.Continue = got.GetContinue(); options.Continue == "" {
 			return items, nil
 		}
+		options.Limit = next
 	}
 }

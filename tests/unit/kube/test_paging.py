@@ -160,6 +160,41 @@ def test_no_page_is_asked_for_after_the_deadline() -> None:
     assert wire.sent == 1
 
 
+def _weighing(size: int, then: str = "") -> Response:
+    """A page of one object; about so many bytes."""
+    body: dict[str, Any] = {
+        "apiVersion": CHILDREN.api_version,
+        "kind": "KubernetesExecutionList",
+        "metadata": {"continue": then},
+        "items": [child("a") | {"status": {"lastError": "x" * size}}],
+    }
+    return ok(body)
+
+
+class TestHowManyObjectsAPageHolds:
+    """As JSON two pages are in memory: what counts is how heavy they are."""
+
+    @pytest.mark.parametrize(
+        ("size", "least", "most"),
+        [
+            pytest.param(1 << 10, 2_000, 4_000, id="of-a-kilobyte"),
+            pytest.param(1 << 20, 3, 3, id="of-a-megabyte"),
+            pytest.param(5 << 20, 1, 1, id="of-more-than-a-page"),
+        ],
+    )
+    def test_is_told_by_those_before(self, size: int, least: int, most: int) -> None:
+        """The first page is of a fixed number, the next ones of 4 MiB."""
+        _, wire = listed(_weighing(size, then="t"), page("b"))
+        first, second = (int(dict(request.query)["limit"]) for request in wire.transport.requests)
+        assert first == requests.FIRST_PAGE
+        assert least <= second <= most
+
+    def test_stays_where_a_page_was_empty(self) -> None:
+        """It tells of no weight."""
+        _, wire = listed(page(then="t"), page("b"))
+        assert len({dict(request.query)["limit"] for request in wire.transport.requests}) == 1
+
+
 class TestWhileAPageIsMadeIntoValues:
     """A long list: the server and we work side by side."""
 
