@@ -24,7 +24,7 @@ from urllib.parse import quote
 import urllib3
 
 _FIRST_PAGE, _FIRST_OF_WORKFLOWS = 1000, 250  # objects
-_PAGE_BYTES = 4 << 20  # of the pages after it
+_PAGE_BYTES = 2 << 20  # of the pages after it
 _NAMES = 100  # label values a list
 _NAMES_FOR_ONE = 1000  # above: one list of all
 _END = 2000  # bytes of a page that may hold its token

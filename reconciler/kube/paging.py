@@ -22,7 +22,7 @@ T = TypeVar("T")
 Pool = Callable[[int], Executor]  # what makes so many requests side by side
 
 _READINGS = 3  # the first and two more
-_PAGE_BYTES = 4 << 20  # of JSON; as Python's values five times as much, and two pages are held
+_PAGE_BYTES = 2 << 20  # of JSON; as Python's values five times as much, and two pages are held
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	page        = 1000 // the first one of a list; about 4 MiB each of the next ones
-	nextPage    = 2000
+	page        = 1000 // the first one of a list; about 2 MiB each of the next ones
+	nextPage    = 1000
 	heavyPage   = 250 // of workflows
-	nextHeavy   = 800
+	nextHeavy   = 400
 	namesAList  = 100
 	namesForOne = 1000 // above: one list of all
 	listsAtOnce = 4

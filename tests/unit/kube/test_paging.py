@@ -177,13 +177,13 @@ class TestHowManyObjectsAPageHolds:
     @pytest.mark.parametrize(
         ("size", "least", "most"),
         [
-            pytest.param(1 << 10, 2_000, 4_000, id="of-a-kilobyte"),
-            pytest.param(1 << 20, 3, 3, id="of-a-megabyte"),
-            pytest.param(5 << 20, 1, 1, id="of-more-than-a-page"),
+            pytest.param(1 << 10, 1_000, 2_000, id="of-a-kilobyte"),
+            pytest.param(1 << 18, 7, 7, id="of-a-quarter-of-a-megabyte"),
+            pytest.param(3 << 20, 1, 1, id="of-more-than-a-page"),
         ],
     )
     def test_is_told_by_those_before(self, size: int, least: int, most: int) -> None:
-        """The first page is of a fixed number, the next ones of 4 MiB."""
+        """The first page is of a fixed number, the next ones of 2 MiB."""
         _, wire = listed(_weighing(size, then="t"), page("b"))
         first, second = (int(dict(request.query)["limit"]) for request in wire.transport.requests)
         assert first == requests.FIRST_PAGE
