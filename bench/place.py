@@ -19,7 +19,6 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bench.measure import ROOT, Broken, Spent, spend
-from bench.peers import built
 from bench.proxy import Proxy
 from tests.controlplane import Api, Audit, apply_crd
 
@@ -120,15 +119,15 @@ class Place:
 
     def run(self, *flags: str) -> Spent:
         """`reconciler run`, the whole process."""
-        return self.spend([built.shipped(), "-m", "reconciler", "run", *flags])
+        return self.spend([sys.executable, "-m", "reconciler", "run", *flags])
 
     def body(self, *flags: str) -> Spent:
         """The same run, which tells its body."""
-        return self.spend([built.shipped(), "-m", "bench.peers.ours", *flags])
+        return self.spend([sys.executable, "-m", "bench.peers.ours", *flags])
 
     def bare(self, what: str, namespace: str) -> Spent:
         script = ROOT / "bench" / "peers" / "bare.py"
-        return self.spend([built.shipped(), script, what, namespace])
+        return self.spend([sys.executable, script, what, namespace])
 
     @contextmanager
     def counted(self) -> Iterator["Counted"]:

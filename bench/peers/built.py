@@ -1,6 +1,6 @@
-"""What is not there yet, into the cache: the Go program is built, kopf and what we ship installed.
+"""The peers that are not there yet: the Go program is built, kopf is installed, into the cache.
 
-All from what is pinned: go.sum, and the hashes in requirements/.
+Both from what is pinned: go.sum, and the hashes of requirements/bench.txt.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from hack.controlplane.places import cache
 from hack.controlplane.progress import say
 
 _HERE = Path(__file__).resolve().parent
-_ROOT = _HERE.parents[1]
+_LOCKED = _HERE.parents[1] / "requirements" / "bench.txt"
 OPERATOR = _HERE / "kopf" / "operator.py"
 
 
@@ -45,25 +45,14 @@ def go() -> Path:
 
 def kopf() -> Path:
     """The kopf command of an environment of its own."""
-    return _environment("bench", "bench.txt") / "kopf"
-
-
-def shipped() -> Path:
-    """A Python with what the image holds and nothing else: some libraries import what they find."""
-    return _environment("shipped", "runtime.txt") / "python"
-
-
-def _environment(name: str, locked: str) -> Path:
-    """Its folder of programs."""
-    file = _ROOT / "requirements" / locked
-    key = hashlib.sha256(file.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    home = cache() / "environments" / f"{name}-{key}"
-    programs, done = home / "bin", home / ".installed"
-    with locks.holding(cache() / f"{name}.lock", lambda: say(f"Another process makes {home}")):
+    key = hashlib.sha256(_LOCKED.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    home = cache() / "environments" / f"bench-{key}"
+    command, done = home / "bin" / "kopf", home / ".installed"
+    with locks.holding(cache() / "bench.lock", lambda: say("Another process installs kopf")):
         if not done.exists():
-            say(f"Installing {locked}, once: {home}")
+            say(f"Installing kopf, once: {home}")
             venv.create(home, clear=True, with_pip=True)
-            pip = [str(programs / "python"), "-m", "pip", "install", "--quiet"]
-            subprocess.run([*pip, "--require-hashes", "-r", str(file)], check=True)
+            pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+            subprocess.run([*pip, "--require-hashes", "-r", str(_LOCKED)], check=True)
             done.touch()
-    return programs
+    return command

@@ -1,8 +1,6 @@
 """How long `reconciler run` takes to its first request, beside `python -c pass`.
 
-A CronJob pays for its start in every run. The API server is a socket that never answers. In the
-environment of the tests, which Python itself needs twice as long to start in, and in that of the
-image.
+A CronJob pays for its start in every run. The API server is a socket that never answers.
 """
 
 import base64
@@ -19,9 +17,8 @@ from pathlib import Path
 
 import trustme
 
-from bench.measure import ROOT, Spent, interleaved, spend
+from bench.measure import Spent, interleaved, spend
 from bench.options import Options
-from bench.peers import built
 from bench.result import Beside, Ratio
 
 NAME = "start"
@@ -33,31 +30,25 @@ def play(options: Options) -> Iterator[Ratio]:
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         kubeconfig = Path(folder) / "kubeconfig"
         kubeconfig.write_text(_kubeconfig(server.getsockname()[1]))
-        here, shipped = Path(sys.executable), built.shipped()
         sides: dict[str, Callable[[], Spent]] = {
-            "pass": partial(spend, [here, "-c", "pass"]),
-            "run": partial(_first_request, here, server, kubeconfig),
-            "version": partial(spend, [here, "-m", "reconciler", "version"]),
-            "pass, shipped": partial(spend, [shipped, "-c", "pass"]),
-            "run, shipped": partial(_first_request, shipped, server, kubeconfig),
+            "pass": partial(spend, [sys.executable, "-c", "pass"]),
+            "run": lambda: _first_request(server, kubeconfig),
+            "version": partial(spend, [sys.executable, "-m", "reconciler", "version"]),
         }
         taken = interleaved(sides, options.rounds)
     run = Beside(NAME, taken["run"], taken["pass"])
     yield run.ratio("process", "to the first request / python -c pass", _BUDGET)
-    run = Beside(NAME, taken["run, shipped"], taken["pass, shipped"])
-    yield run.ratio("process", "to the first request / python -c pass, as in the image")
     version = Beside(NAME, taken["version"], taken["pass"])
     yield version.ratio("process", "reconciler version / python -c pass")
     yield version.ratio("process CPU", "reconciler version / python -c pass")
 
 
-def _first_request(python: Path, server: socket.socket, kubeconfig: Path) -> Spent:
+def _first_request(server: socket.socket, kubeconfig: Path) -> Spent:
     """From the start of the process to the first bytes at the API server, which never answers."""
-    command = [str(python), "-m", "reconciler", "run", "--kubeconfig", str(kubeconfig)]
+    command = [sys.executable, "-m", "reconciler", "run", "--kubeconfig", str(kubeconfig)]
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("RECONCILER_")
     }
-    environment["PYTHONPATH"] = str(ROOT)
     server.settimeout(_PATIENCE)
     began = time.perf_counter()
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as process:
