@@ -51,7 +51,7 @@ from reconciler.seams import (
 K = TypeVar("K", bound=Kind)
 T = TypeVar("T")
 
-_LISTS_AT_ONCE = 4  # a page of each is in memory; more would only queue at the server
+_LISTS_AT_ONCE = 4  # two pages of each are in memory; more would only queue at the server
 
 
 class KubeCluster:

@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	page        = 1000 // the first one of a list; about 2 MiB each of the next ones
-	nextPage    = 1000
-	heavyPage   = 250 // of workflows
-	nextHeavy   = 400
+	page        = 1000 // of children, about 2 MiB
+	heavyPage   = 250  // of workflows, the first one
+	nextHeavy   = 400  // about 2 MiB
 	namesAList  = 100
 	namesForOne = 1000 // above: one list of all
 	listsAtOnce = 4
@@ -54,7 +53,7 @@ func lists(ctx context.Context, client dynamic.Interface, namespace string) (
 	for at, selector := range selectors {
 		group.Go(func() (err error) {
 			parts[at], err = every(ctx, client.Resource(childKind).Namespace(namespace),
-				metav1.ListOptions{LabelSelector: selector, Limit: page}, nextPage)
+				metav1.ListOptions{LabelSelector: selector, Limit: page}, page)
 			return err
 		})
 	}
