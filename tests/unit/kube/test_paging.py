@@ -198,16 +198,22 @@ class TestHowManyObjectsAPageHolds:
 class TestWhileAPageIsMadeIntoValues:
     """A long list: the server and we work side by side."""
 
-    def test_the_next_one_is_asked_for(self) -> None:
-        """It is on its way before the first value is there."""
+    def test_the_next_one_is_on_its_way(self) -> None:
+        """Each waits for the other to have begun: one after the other they never end."""
         wire = Wire(page("a", then="t"), page("b"))
-        asked = threading.Event()
-        wire.transport.tell(lambda: asked.set() if wire.sent == 2 else None)
+        asked, begun = threading.Event(), threading.Event()
+
+        def tell() -> None:
+            if wire.sent == 2:
+                asked.set()
+                assert begun.wait(timeout=30)
 
         def project(item: Json) -> Child:
+            begun.set()
             assert asked.wait(timeout=30)
             return codec.child(item)
 
+        wire.transport.tell(tell)
         assert [each.name for each in read_list(wire.calls, FIRST, project).items] == ["a", "b"]
 
     def test_no_more_than_the_next_one(self) -> None:
