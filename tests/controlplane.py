@@ -220,11 +220,23 @@ def apply_crd(api: Api, document: Mapping[str, Any]) -> str:
         f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", document
     )
     assert status in {200, 201}, answer
-    spec = document["spec"]
-    for version in spec["versions"]:
-        served = f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}"
-        eventually(functools.partial(_answers, api, served), f"{name} is not served")
+    served(api, document)
     return name
+
+
+def served(api: Api, crd: Mapping[str, Any]) -> None:
+    """Waits until the objects of a CRD can be asked for.
+
+    To be done before a CRD is deleted, too: a kind that nobody has asked for yet is often not
+    ready when the server lists what is to go with it, and then the server forgets the CRD until
+    the next resync, five minutes later. (crd_finalizer.go of Kubernetes 1.37: the retry meets a
+    stale copy and counts on an update, which is then taken for its own.)
+    """
+    spec = crd["spec"]
+    for version in spec["versions"]:
+        path = f"/apis/{spec['group']}/{version['name']}/{spec['names']['plural']}"
+        complaint = f"{crd['metadata']['name']} is not served"
+        eventually(functools.partial(_answers, api, path), complaint)
 
 
 def eventually(

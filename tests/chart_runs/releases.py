@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.apiserver.objects import Body
 from tests.chart_runs.helm import Helm, tool
 from tests.chart_runs.kubelet import Ended, Kubelet
-from tests.controlplane import Api, eventually
+from tests.controlplane import Api, eventually, served
 
 _BATCH = "/apis/batch/v1/namespaces"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -118,16 +118,26 @@ class Release:
 
     def kinds(self) -> list[str]:
         """The names of our CRDs on the server."""
-        _, listed = self.api.get(_CRDS)
-        names = [str(each["metadata"]["name"]) for each in listed["items"]]
-        return [name for name in names if name.endswith("kubernaut.ai")]
+        return [str(each["metadata"]["name"]) for each in self._crds()]
+
+    def served(self) -> None:
+        """Waits until the server knows its own CRDs well enough to delete them."""
+        for crd in self._crds():
+            if "deletionTimestamp" not in crd["metadata"]:
+                served(self.api, crd)
 
     def gone(self) -> None:
         """Whatever a test left of it, and our kinds with all of their objects."""
         self.helm.uninstall()
+        self.served()
         for name in self.kinds():
-            self.api.delete(f"{_CRDS}/{name}")
+            code, answer = self.api.delete(f"{_CRDS}/{name}")
+            assert code in {200, 404}, answer
         eventually(lambda: not self.kinds(), "the CRDs do not go", _PATIENCE)
+
+    def _crds(self) -> list[Body]:
+        _, listed = self.api.get(_CRDS)
+        return [each for each in listed["items"] if each["spec"]["group"].endswith("kubernaut.ai")]
 
 
 # How a test gets one: by the Helm; nothing is installed yet.

@@ -54,6 +54,7 @@ def test_crds_go_with_the_release_only_where_nobody_keeps_them(
     release = releases(version)
     release.helm.install({**_SUSPENDED, "crds": {"keep": False}})
     assert len(release.kinds()) == 3
+    release.served()
     release.helm.uninstall()
     eventually(lambda: release.kinds() == [], "the CRDs stay")
 
