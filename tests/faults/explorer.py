@@ -258,12 +258,14 @@ class Explorer:
         )
 
     def _clean_run(self) -> list[Request]:
-        self._play.tell("a clean run")
-        run = self._play.start()
+        """The calls of it; where there are shards, of each of them in turn."""
         sent: list[Request] = []
-        while run.pending is not None:
-            sent.append(run.pending)
-            self._play.proceed(run, self._play.perform(run))
+        for name in self._play.crew:
+            self._play.tell("a clean run")
+            run = self._play.start(name)
+            while run.pending is not None:
+                sent.append(run.pending)
+                self._play.proceed(run, self._play.perform(run))
         return sent
 
     def _finish(self, scene: int) -> None:

@@ -17,7 +17,7 @@ from tests.faults.workloads import WORKLOADS
 SOURCED = ("source", "steered")
 RECORDED = (
     "queued", "replaced", "history", "expiring", "pruned", "withdrawn", "recorded", "reverted",
-    "forgotten", "rerun", "restored",
+    "forgotten", "sharded-source", "rerun", "restored",
 )  # fmt: skip
 ALL = tuple(WORKLOADS)
 PLAIN = tuple(name for name in WORKLOADS if name not in (*SOURCED, *RECORDED))
@@ -27,6 +27,7 @@ WORKFLOWS = tuple(name for name in WORKLOADS if name not in RECORDED)
 FULL = ("chain", "fan-1", "retry", "pair", "leased")
 REST = tuple(name for name in WORKFLOWS if name not in FULL)
 OVERLAPPING = ("chain", "fan-1", "fan-2", "retry", "fail-fast", "cancel", "timeout", "continue")
+SHARDS = ("sharded", "sharded-source")
 HANDLED = (*OVERLAPPING, "leased", "steered")
 
 
@@ -75,7 +76,7 @@ WHOLE: _Rows = (
     ("double-faults", partial(spaces.double_faults, thorough=True), SMALL),
     ("two-runs", partial(spaces.overlaps, runs=2, switches=3), PLAIN),
     ("two-runs", partial(spaces.overlaps, runs=2, switches=2), SOURCES),
-    ("three-runs", partial(spaces.overlaps, runs=3, switches=2), PLAIN),
+    ("three-runs", partial(spaces.overlaps, runs=3, switches=2), (*PLAIN, "sharded-source")),
     ("two-runs-and-a-fault", spaces.overlaps_with_faults, ALL),
     (
         "two-runs-and-hands",
@@ -104,9 +105,10 @@ SHARE: _Rows = (
     ("two-runs", partial(spaces.overlaps, runs=2, switches=3), OVERLAPPING),
     ("two-runs", partial(spaces.overlaps, runs=2, switches=1), SOURCES),
     ("three-runs", partial(spaces.overlaps, runs=3, switches=2), ("retry", "fan-1")),
+    ("three-runs", partial(spaces.overlaps, runs=3, switches=1), SHARDS),
     ("two-runs-and-a-fault", spaces.overlaps_with_faults, ("fan-1",)),
     ("sleepers", partial(spaces.sleepers, lengths=(0, 120)), OVERLAPPING),
-    ("sleepers", partial(spaces.sleepers, lengths=(120,)), ("recorded",)),
+    ("sleepers", partial(spaces.sleepers, lengths=(120,)), ("recorded", "sharded")),
     ("sleepers-and-hands", partial(spaces.sleepers_and_hands, lengths=(120,)), ("fan-1", "cancel")),
     ("hands", spaces.single_deeds, HANDLED),
     ("hands", _hands_of_a_source, ("pruned", "recorded")),

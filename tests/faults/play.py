@@ -5,10 +5,12 @@ whatever its calls are answered, is looked at after each answer.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
+from reconciler.core.shards import Shard
 from reconciler.kube.answers import Response
 from reconciler.kube.requests import EVENTS, LEASES, Request, Verb
 from reconciler.settings import Settings
@@ -66,10 +68,17 @@ class Sticky:
 
 
 class Play:
-    """`page`: objects a page of every list, 0 for as many as the run asks for."""
+    """`page`: objects a page of every list, 0 for as many as the run asks for.
+
+    `shards`: by the name of a run which shard it is; one without is alone.
+    """
 
     def __init__(
-        self, settings: Settings = SETTINGS, page: int = 0, repository: Repository | None = None
+        self,
+        settings: Settings = SETTINGS,
+        page: int = 0,
+        repository: Repository | None = None,
+        shards: Mapping[str, Shard] = MappingProxyType({}),
     ) -> None:
         self.time = Time()
         self.server = MemoryApiServer(self.time, namespaces=(NAMESPACE,))
@@ -80,7 +89,9 @@ class Play:
         self.tell: Callable[[str], None] = _nobody
         self.before: deque[Snapshot] = deque([self.server.snapshot()], maxlen=_REMEMBERED)
         self.server.observers.append(self._remember)
+        self.crew = tuple(shards) or ("A",)  # the runs that together look at everything
         self._page = page
+        self._shards = shards
         self._stale = MemoryApiServer(self.time, namespaces=(NAMESPACE,))
 
     # --- time and again ---------------------------------------------------------------------
@@ -118,7 +129,8 @@ class Play:
     def start(self, name: str = "A") -> Process:
         """A new run, at its first call."""
         repository = self._at_hand if self.repository else None
-        process = Process(name, self.time, self.settings, repository)
+        settings = replace(self.settings, shard=self._shards.get(name, Shard()))
+        process = Process(name, self.time, settings, repository)
         self._look(process)
         return process
 

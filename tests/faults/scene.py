@@ -1,6 +1,7 @@
 """One scene: one to three runs, call by call, in the order that the marks say.
 
-Without a mark the run at work goes on until it is over, then the next one does.
+Without a mark the run at work goes on until it is over, then the next one does. Where a workload
+has shards, a scene has a run of each at least.
 """
 
 from collections.abc import Mapping
@@ -55,7 +56,8 @@ class Scene:
 
     def perform(self, count: int = 1) -> None:
         """Raises Violation, and Pointless for a mark that no call of the scene reaches."""
-        self.runs = [self._play.start(name) for name in NAMES[:count]]
+        together = max(count, len(self._play.crew))
+        self.runs = [self._play.start(name) for name in NAMES[:together]]
         current, began = self.runs[0], False
         while awake := self._awake():
             if current not in awake:
@@ -119,13 +121,14 @@ class Scene:
         kind, _, seconds = word.partition("-")
         if kind not in ("sleep", "nap"):
             raise ValueError(f"{word!r} is no word of a schedule")
-        run.slept = True
+        run.slept, passed = True, self._play.time.passed
         answer = None
         if kind == "nap":
             self._told(run, began=False)
             answer = self._play.perform(run)
         self._asleep.runs[run] = answer
         self._play.time.sleep(float(seconds))
+        self._stood_still(self._awake(), passed)
 
     def _call(self, run: Process, fault: Fault | None, *, began: bool) -> None:
         self._told(run, began=began)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from reconciler.core.shards import Shard
 from reconciler.kube.requests import CHILDREN, WORKFLOWS, Target, create, delete, patch
 from reconciler.settings import Settings
 from tests.faults.executor import NEVER, STUBBORN, Executor
@@ -31,6 +32,7 @@ Scenes = tuple[tuple[Act, ...], ...]
 class Workload:
     """`ends`: how attempts end, see `Executor`. `page`: objects a page of every list.
 
+    `shards`: which one the runs of a scene are, by their names; a run beyond them is alone.
     `confluent`: the end does not depend on when who acted, so that it can be compared.
     """
 
@@ -41,11 +43,12 @@ class Workload:
     settings: Settings = SETTINGS
     page: int = 0
     repository: Repository | None = None
+    shards: Mapping[str, Shard] = field(default_factory=lambda: MappingProxyType({}))
     confluent: bool = True
 
     def play(self) -> Play:
         """A new play, its workflows made and no run begun."""
-        play = Play(self.settings, self.page, self.repository)
+        play = Play(self.settings, self.page, self.repository, self.shards)
         for each in self.workflows:
             answer = play.hand(create(WORKFLOWS, NAMESPACE, each))
             assert answer.ok, answer.body
@@ -253,6 +256,9 @@ WORKFLOW_TIMEOUT = Workload(
     confluent=False,
 )
 PAGED = replace(CHAIN, name="paged", page=1, workflows=(*PAIR.workflows,), scenes=PAIR.scenes)
+# A third run of a scene is alone: one that began before there were shards, or after.
+_TWO_SHARDS = {"A": Shard(0, 2), "B": Shard(1, 2)}
+SHARDED = replace(PAIR, name="sharded", shards=_TWO_SHARDS)
 LEASED = replace(FAN_1, name="leased", settings=replace(SETTINGS, lease_name="reconciler-default"))
 
 _FIRST = document("d", "1")
@@ -341,6 +347,14 @@ FORGOTTEN = sourced(
     ((), (delete_runs,), (push("c1"),), (finish,), ()),
     c0=short("d", "1"), c1=short("d", "2"),
 )  # fmt: skip
+SHARDED_SOURCE = replace(
+    sourced(
+        "sharded-source",
+        ((), (push("c1"),), (finish,), (), (finish,)),
+        c0=short("d", "1"), c1=short("d", "2"),  # the second run waits for one of another shard
+    ),
+    shards=_TWO_SHARDS,
+)  # fmt: skip
 RERUN = sourced(
     "rerun",
     ((), (finish,), (push("c1"),), (finish,), ()),
@@ -353,17 +367,26 @@ RESTORED = sourced(
 )  # fmt: skip
 
 # When who acted decides which run is cancelled, dropped or deleted, and what counts as run.
-QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED = (
+QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, SHARDED_SOURCE, RESTORED = (
     replace(each, confluent=False)
-    for each in (QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED)
+    for each in (
+        QUEUED,
+        REPLACED,
+        EXPIRING,
+        PRUNED,
+        RECORDED,
+        REVERTED,
+        SHARDED_SOURCE,
+        RESTORED,
+    )
 )
 
 WORKLOADS: Mapping[str, Workload] = {
     each.name: each
     for each in (
         CHAIN, DIAMOND, FAN_1, FAN_2, FAN_5, PAIR, RETRY, RETRIES, CONTINUE, FAIL_FAST, CANCEL,
-        APPROVAL, SUSPEND, TIMEOUT, STUBBORN_CHILD, WORKFLOW_TIMEOUT, PAGED, LEASED, SOURCE,
-        STEERED, QUEUED, REPLACED, HISTORY, EXPIRING, PRUNED, WITHDRAWN, RECORDED, REVERTED,
-        FORGOTTEN, RERUN, RESTORED,
+        APPROVAL, SUSPEND, TIMEOUT, STUBBORN_CHILD, WORKFLOW_TIMEOUT, PAGED, SHARDED, LEASED,
+        SOURCE, STEERED, QUEUED, REPLACED, HISTORY, EXPIRING, PRUNED, WITHDRAWN, RECORDED,
+        REVERTED, FORGOTTEN, SHARDED_SOURCE, RERUN, RESTORED,
     )
 }  # fmt: skip
