@@ -23,6 +23,15 @@ from bench.result import Beside, Ratio
 
 NAME = "start"
 _BUDGET = 21.0  # times `python -c pass`
+# What a run imports before its first request and is not ours, as it does: without the collector.
+# Pydantic fetches its parts only when they are named.
+_LIBRARIES = """
+import gc
+gc.disable()
+import kubernetes.client.configuration, tenacity, urllib3
+from pydantic import BaseModel, Field
+from pydantic.dataclasses import dataclass
+"""
 _PATIENCE = 60.0  # seconds; a start that hangs is no measurement
 
 
@@ -33,11 +42,14 @@ def play(options: Options) -> Iterator[Ratio]:
         sides: dict[str, Callable[[], Spent]] = {
             "pass": partial(spend, [sys.executable, "-c", "pass"]),
             "run": lambda: _first_request(server, kubeconfig),
+            "libraries": partial(spend, [sys.executable, "-c", _LIBRARIES]),
             "version": partial(spend, [sys.executable, "-m", "reconciler", "version"]),
         }
         taken = interleaved(sides, options.rounds)
     run = Beside(NAME, taken["run"], taken["pass"])
     yield run.ratio("process", "to the first request / python -c pass", _BUDGET)
+    libraries = Beside(NAME, taken["libraries"], taken["pass"])
+    yield libraries.ratio("process", "the libraries of a run alone / python -c pass")
     version = Beside(NAME, taken["version"], taken["pass"])
     yield version.ratio("process", "reconciler version / python -c pass")
     yield version.ratio("process CPU", "reconciler version / python -c pass")

@@ -234,11 +234,12 @@ class Explorer:
     def _clean_runs(self) -> None:
         """Two, and one more that writes nothing; a Lease that a dead run left is waited for.
 
-        Two for each of the workflows that wait for one another.
+        Two for each of the workflows that wait for one another, and one for every further shard:
+        what waits for a workflow of another shard begins in the run after the one that settles it.
         """
         if self._play.leased:
             self._play.time.sleep(_LEASE)
-        for _ in range(2 * max(1, self._queued())):
+        for _ in range(2 * max(1, self._queued()) + len(self._play.crew) - 1):
             self._clean_run()
         written = [
             each.text
