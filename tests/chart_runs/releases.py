@@ -121,7 +121,7 @@ class Release:
         return [str(each["metadata"]["name"]) for each in self._crds()]
 
     def served(self) -> None:
-        """Waits until the server knows its own CRDs well enough to delete them."""
+        """Waits until the server knows our CRDs well enough to delete them."""
         for crd in self._crds():
             if "deletionTimestamp" not in crd["metadata"]:
                 served(self.api, crd)

@@ -354,6 +354,7 @@ SHARDED_SOURCE = replace(
         c0=short("d", "1"), c1=short("d", "2"),  # the second run waits for one of another shard
     ),
     shards=_TWO_SHARDS,
+    confluent=False,
 )  # fmt: skip
 RERUN = sourced(
     "rerun",
@@ -367,18 +368,9 @@ RESTORED = sourced(
 )  # fmt: skip
 
 # When who acted decides which run is cancelled, dropped or deleted, and what counts as run.
-QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, SHARDED_SOURCE, RESTORED = (
+QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED = (
     replace(each, confluent=False)
-    for each in (
-        QUEUED,
-        REPLACED,
-        EXPIRING,
-        PRUNED,
-        RECORDED,
-        REVERTED,
-        SHARDED_SOURCE,
-        RESTORED,
-    )
+    for each in (QUEUED, REPLACED, EXPIRING, PRUNED, RECORDED, REVERTED, RESTORED)
 )
 
 WORKLOADS: Mapping[str, Workload] = {
